@@ -1,0 +1,38 @@
+"""ClickTrain: click a few pixels per class, get every pixel classified.
+
+Names are loaded on first use, so `import clicktrain` costs milliseconds and needs neither torch nor Qt.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clicktrain.api import PixelClassifier
+    from clicktrain.clicks import Clicks
+    from clicktrain.engine.densify import densify
+    from clicktrain.errors import ClickTrainError
+    from clicktrain.types import Progress
+
+__version__ = "0.1.0"
+
+__all__ = ["ClickTrainError", "Clicks", "PixelClassifier", "Progress", "__version__", "densify"]
+
+_HOME = {
+    "ClickTrainError": "clicktrain.errors",
+    "Clicks": "clicktrain.clicks",
+    "PixelClassifier": "clicktrain.api",
+    "Progress": "clicktrain.types",
+    "densify": "clicktrain.engine.densify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

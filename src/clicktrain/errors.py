@@ -1,0 +1,61 @@
+"""Every error a user can cause, each with one sentence that says what must be, what was got and what to do."""
+
+from __future__ import annotations
+
+__all__ = [
+    "BackendError",
+    "CancelledError",
+    "ClassMismatchError",
+    "ClickTrainError",
+    "ClicksError",
+    "DensifyError",
+    "ImageError",
+    "ModelFileError",
+    "NotFittedError",
+    "ShapeError",
+    "StorageError",
+]
+
+
+class ClickTrainError(Exception):
+    """Base of all errors that ClickTrain raises on purpose; its text is fit to be shown to a user."""
+
+
+class ImageError(ClickTrainError, ValueError):
+    """An image that cannot be used: empty, constant, not finite, wrong axes or channels."""
+
+
+class ClicksError(ClickTrainError, ValueError):
+    """Labelled pixels that cannot be learned from: none, one class only, another shape than the image."""
+
+
+class ShapeError(ClickTrainError, ValueError):
+    """A tensor whose shape does not fit the operation."""
+
+
+class ClassMismatchError(ClickTrainError, ValueError):
+    """Class numbers that the model does not know."""
+
+
+class NotFittedError(ClickTrainError, AttributeError):
+    """A classifier that was asked for an answer before it was trained."""
+
+
+class DensifyError(ClickTrainError, TypeError):
+    """A patch classifier that has no exact dense form."""
+
+
+class BackendError(ClickTrainError, RuntimeError):
+    """A kernel backend or device that was asked for and is not there."""
+
+
+class ModelFileError(ClickTrainError, OSError):
+    """A model file that is not one, is damaged, or is from a newer version."""
+
+
+class StorageError(ClickTrainError, OSError):
+    """A file that cannot be read or written."""
+
+
+class CancelledError(ClickTrainError):
+    """Work that was stopped on request; nothing was changed."""
