@@ -1,0 +1,8 @@
+"""An interactive sitting without a user interface: image, clicks, classes, a classifier learning in the background."""
+
+from __future__ import annotations
+
+from clicktrain.session.session import Session
+from clicktrain.session.values import ImageInput, Prediction, TrainingReport
+
+__all__ = ["ImageInput", "Prediction", "Session", "TrainingReport"]

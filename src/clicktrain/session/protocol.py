@@ -1,0 +1,51 @@
+"""What a session needs of a classifier; `PixelClassifier` is the one that people use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clicktrain.clicks import Clicks
+    from clicktrain.config import ClassInfo
+    from clicktrain.types import FloatArray, IntArray, ProgressCallback
+
+__all__ = ["Classifier"]
+
+
+class Classifier(Protocol):
+    """A trainable classifier of pixels; work that is stopped or fails leaves it as it was."""
+
+    @property
+    def classes_(self) -> IntArray:
+        """Class numbers, ascending; raises NotFittedError before training."""
+
+    @property
+    def class_infos(self) -> tuple[ClassInfo, ...]:
+        """Names and colours of the classes, saved with the model."""
+
+    @class_infos.setter
+    def class_infos(self, infos: tuple[ClassInfo, ...]) -> None: ...
+
+    def fit(
+        self, images: Any, labels: Clicks, *, axes: str | None = None, progress: ProgressCallback | None = None
+    ) -> Self:
+        """Learn from nothing."""
+
+    def partial_fit(
+        self, images: Any, labels: Clicks, *, axes: str | None = None, progress: ProgressCallback | None = None
+    ) -> Self:
+        """Go on learning."""
+
+    def predict_proba(
+        self, image: Any, *, axes: str | None = None, progress: ProgressCallback | None = None
+    ) -> FloatArray:
+        """Return (K, Y, X) probabilities in the order of `classes_`."""
+
+    def save(self, path: Path) -> None:
+        """Write a model file, whole or not at all."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a model file."""

@@ -1,0 +1,101 @@
+"""Frozen values that go into a session and come out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clicktrain.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clicktrain.types import FloatArray, LabelArray
+
+__all__ = ["ImageInput", "Prediction", "TrainingReport"]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageInput:
+    """An image as the session holds it: by reference, read only when work starts.
+
+    Parameters
+    ----------
+    array : array_like
+        Anything with a shape that NumPy can read, lazy arrays too.
+    axes : str
+        One letter per axis, of "Y", "X" and "C".
+    name : str
+        Name to show to people.
+
+    Raises
+    ------
+    ImageError
+        If `axes` does not name every axis of the array once, or lacks Y or X.
+    """
+
+    array: Any
+    axes: str
+    name: str = "image"
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.array.shape)
+        if len(self.axes) != len(shape) or len(set(self.axes)) != len(self.axes) or not {"Y", "X"} <= set(self.axes):
+            raise ImageError(
+                f"`axes` must name each axis of an image of shape {shape} once, Y and X among them, got {self.axes!r}. "
+                "Give for example 'YX', 'YXC' or 'CYX'."
+            )
+
+    @property
+    def shape_px(self) -> tuple[int, ...]:
+        """Spatial shape: the array's shape without the channels."""
+        return spatial(self.array.shape, self.axes)
+
+
+def spatial(shape: Sequence[int], axes: str) -> tuple[int, ...]:
+    """Return the sizes of the axes that are not channels."""
+    return tuple(int(size) for size, axis in zip(shape, axes, strict=True) if axis != "C")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What the classifier says about every pixel.
+
+    Parameters
+    ----------
+    image : ImageInput
+        The image it belongs to.
+    classes : ndarray of shape (Y, X), uint8 or uint16
+        Class number of each pixel.
+    confidence : ndarray of shape (Y, X), float32
+        From 0 (all classes equally likely) to 1.
+    generation : int
+        Number of the request that asked for it; later requests have larger numbers.
+    seconds : float
+        Time the prediction took.
+    """
+
+    image: ImageInput
+    classes: LabelArray
+    confidence: FloatArray
+    generation: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingReport:
+    """What a training run used and took.
+
+    Parameters
+    ----------
+    n_clicks : int
+        Labelled pixels learned from.
+    seconds : float
+        Time the training took.
+    loss : float or None
+        Training loss of the last step, if the classifier reported one.
+    """
+
+    n_clicks: int
+    seconds: float
+    loss: float | None
