@@ -1,0 +1,96 @@
+"""What is installed agrees with what the repository says."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from importlib.metadata import entry_points, metadata, version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import clicktrain
+
+ROOT = Path(__file__).parents[1]
+MANIFEST = yaml.safe_load((ROOT / "napari.yaml").read_text())
+CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+TESTED = (ROOT / "requirements" / "tested.txt").read_text()
+DISTRIBUTION = "napari-clicktrain"
+
+
+def project() -> dict[str, Any]:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def test_installed_manifest_is_the_one_at_the_root() -> None:
+    assert files("clicktrain").joinpath("napari.yaml").read_text() == (ROOT / "napari.yaml").read_text()
+
+
+def test_napari_finds_the_manifest_through_the_entry_point() -> None:
+    (entry,) = entry_points(group="napari.manifest", name=DISTRIBUTION)
+    assert entry.value == "clicktrain:napari.yaml"
+    assert MANIFEST["name"] == DISTRIBUTION
+
+
+@pytest.mark.parametrize("python_name", [command["python_name"] for command in MANIFEST["contributions"]["commands"]])
+def test_every_command_of_the_manifest_is_defined(python_name: str) -> None:
+    # Read, not imported: the core must be testable where Qt is not installed.
+    module, name = python_name.split(":")
+    source = files("clicktrain").joinpath(*module.split(".")[1:-1], module.rpartition(".")[2] + ".py").read_text()
+    defined = {node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    assert name in defined
+
+
+def test_every_contribution_of_the_manifest_names_a_command() -> None:
+    contributions = MANIFEST["contributions"]
+    known = {command["id"] for command in contributions["commands"]}
+    listed = contributions["widgets"] + contributions["sample_data"]
+    listed += [item for menu in contributions["menus"].values() for item in menu]
+    assert {item["command"] for item in listed} <= known
+
+
+def test_one_version_everywhere() -> None:
+    assert version(DISTRIBUTION) == clicktrain.__version__ == CITATION["version"]
+
+
+def test_changelog_has_the_version() -> None:
+    assert re.search(
+        rf"^## \[?{re.escape(clicktrain.__version__)}\b", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+
+
+def test_citation_has_what_the_format_asks_for() -> None:
+    assert {"cff-version", "message", "title", "authors"} <= CITATION.keys()
+    assert CITATION["license"] == metadata(DISTRIBUTION)["License-Expression"] == "BSD-3-Clause"
+
+
+def test_package_says_it_is_typed() -> None:
+    assert files("clicktrain").joinpath("py.typed").is_file()
+
+
+def test_base_install_has_no_gui_and_no_cluster() -> None:
+    required = {re.split(r"[^\w-]", line)[0].lower() for line in project()["project"]["dependencies"]}
+    assert required.isdisjoint({"napari", "magicgui", "qtpy", "superqt", "pyqt6", "pyside6", "dask", "distributed"})
+
+
+def test_tested_versions_are_exact_sorted_and_portable() -> None:
+    lines = [line for line in TESTED.splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
+    names = [line.partition("==")[0].lower() for line in lines]
+    assert names == sorted(set(names))
+    assert DISTRIBUTION not in names
+
+
+def test_every_requirement_has_a_tested_version() -> None:
+    names = {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower() for line in TESTED.splitlines()}
+    document = project()
+    wanted = [*document["project"]["dependencies"], *document["build-system"]["requires"]]
+    wanted += [line for extra in document["project"]["optional-dependencies"].values() for line in extra]
+    wanted += [line for group in document["dependency-groups"].values() for line in group if isinstance(line, str)]
+    needed = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~! ]", line)[0]).lower() for line in wanted}
+    assert needed - {DISTRIBUTION} <= names
