@@ -59,9 +59,8 @@ def test_one_version_everywhere() -> None:
 
 
 def test_changelog_has_the_version() -> None:
-    assert re.search(
-        rf"^## \[?{re.escape(clicktrain.__version__)}\b", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
-    )
+    headings = [line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## ")]
+    assert any(clicktrain.__version__ in line.split() for line in headings)
 
 
 def test_citation_has_what_the_format_asks_for() -> None:

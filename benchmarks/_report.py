@@ -1,0 +1,62 @@
+"""The one form in which benchmarks write their figures: numbers, the machine, the command and the day."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def processor() -> str:
+    """Name of the processor, as far as the system tells."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def describe_machine() -> dict[str, Any]:
+    """What a reader needs to judge a time: processor, cores in use, Python and torch."""
+    try:
+        torch_version = version("torch")
+    except PackageNotFoundError:
+        torch_version = "none"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": processor(),
+        "cores": cores,
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch": torch_version,
+    }
+
+
+def write_report(path: Path, figures: Mapping[str, float], command: Sequence[str] | str | None = None) -> None:
+    """Write figures as JSON.
+
+    Parameters
+    ----------
+    path : Path
+        File to write; its folder is made where it is missing.
+    figures : mapping of str to float
+        Key, as `benchmark.figure_unit`, and number.
+    command : str or sequence of str, optional
+        What was run; this process's own command line by default.
+    """
+    words = [Path(sys.argv[0]).name, *sys.argv[1:]] if command is None else command
+    report = {
+        "figures": dict(figures),
+        "machine": describe_machine(),
+        "command": words if isinstance(words, str) else " ".join(words),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=2) + "\n")
