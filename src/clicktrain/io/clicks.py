@@ -1,0 +1,116 @@
+"""Clicks in files: a labels image, or a CSV table with one row per pixel."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clicktrain.clicks import Clicks
+from clicktrain.errors import ClicksError, StorageError
+from clicktrain.io.files import write_whole
+from clicktrain.io.readers import read_raw
+
+if TYPE_CHECKING:
+    from _csv import Reader as CsvReader
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["read_clicks", "write_clicks_csv"]
+
+_COLUMNS = ("y", "x", "class")
+
+
+def read_clicks(path: Path, shape_px: Sequence[int]) -> Clicks:
+    """Read the clicks of one image.
+
+    Parameters
+    ----------
+    path : Path
+        Labels image (PNG, TIFF, NPY; 0 = unlabelled) of the image's shape, or a CSV file with a header that names,
+        in any order, the columns y, x (pixels from the top left; pixel centres are whole numbers) and class (from 1).
+    shape_px : sequence of int
+        Rows and columns of the image the clicks belong to.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be read from the disk.
+    ImageError
+        If a labels image is damaged.
+    ClicksError
+        If what the file holds are no clicks for such an image.
+    """
+    shape = tuple(int(n) for n in shape_px)
+    if path.suffix.lower() == ".csv":
+        return _read_csv(path, shape)
+    labels = read_raw(path, palette=False).array
+    try:
+        return Clicks.from_labels(labels, shape)
+    except ClicksError as error:
+        raise ClicksError(f"`{path}`: {error}") from error
+
+
+def write_clicks_csv(path: Path, clicks: Clicks) -> None:
+    """Write the clicks of a 2D image as a CSV file that `read_clicks` reads.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written; nothing is left behind then.
+    """
+
+    def write(target: Path) -> None:
+        with target.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(_COLUMNS)
+            table.writerows(np.column_stack([clicks.positions_px, clicks.classes]).tolist())
+
+    write_whole(path, write)
+
+
+def _read_csv(path: Path, shape_px: tuple[int, ...]) -> Clicks:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = _rows(path, csv.reader(file), shape_px)
+    except OSError as error:
+        raise StorageError(f"`{path}` could not be read: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ClicksError(f"`{path}` must be a CSV table in UTF-8, got something else ({error}).") from error
+    table = np.array(rows, np.int64).reshape(-1, 3)
+    return Clicks(table[:, :2], table[:, 2], shape_px)
+
+
+def _rows(path: Path, table: CsvReader, shape_px: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    columns = _columns(path, next(table, []))
+    rows = []
+    for cells in table:
+        if not any(cell.strip() for cell in cells):
+            continue
+        try:
+            rows.append(_row([cells[i] for i in columns], shape_px))
+        except (IndexError, ValueError, OverflowError) as error:
+            reason = "too few columns" if isinstance(error, IndexError) else error
+            raise ClicksError(f"`{path}`, line {table.line_num}: {reason}.") from error
+    return rows
+
+
+def _columns(path: Path, header: list[str]) -> list[int]:
+    names = [name.strip().lower() for name in header]
+    if any(names.count(column) != 1 for column in _COLUMNS):
+        raise ClicksError(
+            f"`{path}` must begin with a header that names the columns y, x and class once, separated by commas, "
+            f"got {','.join(header)[:80]!r}."
+        )
+    return [names.index(column) for column in _COLUMNS]
+
+
+def _row(cells: list[str], shape_px: tuple[int, ...]) -> tuple[int, int, int]:
+    y, x = (int(np.floor(float(cell) + 0.5)) for cell in cells[:2])
+    number = float(cells[2])
+    if not (0 <= y < shape_px[0] and 0 <= x < shape_px[1]):
+        raise ValueError(f"the pixel must lie inside the image of shape {shape_px}, got y={y}, x={x}")
+    if number < 1 or number != int(number):
+        raise ValueError(f"the class must be a whole number from 1, got {cells[2].strip()}")
+    return y, x, int(number)

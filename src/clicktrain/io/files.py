@@ -1,0 +1,138 @@
+"""Writing files so that they are whole or absent."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from typing import TYPE_CHECKING
+
+from clicktrain.errors import ClickTrainError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["ensure_writable", "make_folder", "write_whole"]
+
+_NUMBERS = itertools.count()
+
+_REASONS = {
+    errno.ENOSPC: "there is no space left on the disk. Free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up. Free some space or choose another folder",
+    errno.EFBIG: "the file would be larger than allowed here. Choose another folder",
+    errno.EACCES: "there is no permission. Choose another folder",
+    errno.EPERM: "there is no permission. Choose another folder",
+    errno.EROFS: "the disk is read-only. Choose another folder",
+    errno.ENOENT: "its folder does not exist. Create the folder first",
+    errno.ENOTDIR: "its folder is a file. Choose another folder",
+    errno.EISDIR: "there is a folder of that name. Choose another name",
+    errno.ENAMETOOLONG: "the name is too long. Choose a shorter one",
+}
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file so that `path` is, at every moment, absent, as before, or whole.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file shall be; an ordinary file there is replaced.
+    write : callable of one Path
+        Writes the whole content to the path it is given: a hidden name with the same suffix in the same folder,
+        as only a rename within one folder is atomic.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written, for example because the disk is full; nothing is left behind.
+    """
+    _check_target(path)
+    beside = path.parent / f".clicktrain-{os.getpid()}-{next(_NUMBERS)}{path.suffix}"
+    try:
+        write(beside)
+        _sync(beside)
+        os.replace(beside, path)
+    except ClickTrainError:
+        raise
+    except OSError as error:
+        raise _explain(path, error) from error
+    finally:
+        _remove(beside)
+    _sync_folder(path.parent)
+
+
+def ensure_writable(path: Path) -> None:
+    """Find out before a long computation that its result could not be written.
+
+    Raises
+    ------
+    StorageError
+        If `path` cannot be written now.
+    """
+    _check_target(path)
+    beside = path.parent / f".clicktrain-{os.getpid()}-{next(_NUMBERS)}{path.suffix}"
+    try:
+        beside.touch()
+    except OSError as error:
+        raise _explain(path, error) from error
+    finally:
+        _remove(beside)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder with its parents; it may exist.
+
+    Raises
+    ------
+    StorageError
+        If there is a file of that name or the folder cannot be created.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise StorageError(f"`{path}` must be a folder, got a file. Choose another name.") from error
+    except OSError as error:
+        raise _explain(path, error) from error
+
+
+def _check_target(path: Path) -> None:
+    try:
+        special = path.exists() and not path.is_file()
+    except OSError as error:
+        raise _explain(path, error) from error
+    if special:
+        raise StorageError(f"`{path}` must be an ordinary file, got a folder or a device. Choose another name.")
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    # Makes the rename itself survive a power cut; Windows cannot open folders and needs no such step.
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems do not sync folders; the file itself is written.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise _explain(folder, error) from error
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        # The error that led here says more than one about tidying up.
+        return
+
+
+def _explain(path: Path, error: OSError) -> StorageError:
+    reason = _REASONS.get(error.errno or 0, error.strerror or str(error) or type(error).__name__)
+    return StorageError(f"`{path}` could not be written: {reason}.")
