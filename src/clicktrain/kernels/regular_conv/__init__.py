@@ -1,0 +1,5 @@
+"""Convolution with taps spaced apart."""
+
+from clicktrain.kernels.regular_conv.dispatch import regular_conv
+
+__all__ = ["regular_conv"]

@@ -1,0 +1,5 @@
+"""Maximum and mean of taps spaced apart."""
+
+from clicktrain.kernels.regular_pool.dispatch import regular_avg_pool, regular_max_pool
+
+__all__ = ["regular_avg_pool", "regular_max_pool"]

@@ -1,0 +1,46 @@
+"""What a pass costs, counted exactly from the layers."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clicktrain.engine.program import Program
+
+__all__ = ["dense_cost", "dense_macs", "patch_cost", "patch_macs"]
+
+# Moving one element through memory takes about as long as this many multiply-accumulates (2 CPU cores, float32).
+_MACS_PER_ELEMENT = 16
+
+
+def dense_macs(program: Program, outputs_px: Sequence[int]) -> int:
+    """Multiply-accumulates of a dense pass that gives `outputs_px` scores per axis."""
+    image_px = _image_px(program, outputs_px)
+    return sum(step.work.macs * prod(step.grid.dense_shape(image_px)) for step in program.steps)
+
+
+def patch_macs(program: Program) -> int:
+    """Multiply-accumulates of the module on one patch."""
+    return sum(step.work.macs * prod(step.grid.counts(program.fov)) for step in program.steps)
+
+
+def dense_cost(program: Program, outputs_px: Sequence[int]) -> int:
+    """Multiply-accumulates of a dense pass, with memory traffic and the gathering of its input counted in."""
+    image_px = _image_px(program, outputs_px)
+    elements = sum(step.work.dense_elements * prod(step.grid.dense_shape(image_px)) for step in program.steps)
+    elements += program.in_channels * prod(image_px)
+    return dense_macs(program, outputs_px) + _MACS_PER_ELEMENT * elements
+
+
+def patch_cost(program: Program) -> int:
+    """Multiply-accumulates of one patch, with memory traffic and the gathering of its pixels counted in."""
+    elements = sum(step.work.patch_elements * prod(step.grid.counts(program.fov)) for step in program.steps)
+    elements += program.in_channels * prod(program.fov)
+    return patch_macs(program) + _MACS_PER_ELEMENT * elements
+
+
+def _image_px(program: Program, outputs_px: Sequence[int]) -> tuple[int, ...]:
+    return tuple(n + f - 1 for n, f in zip(outputs_px, program.fov, strict=True))

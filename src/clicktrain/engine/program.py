@@ -1,0 +1,93 @@
+"""The dense network as a list of steps on numbered tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clicktrain.kernels.shapes import window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from clicktrain.engine.grid import Grid
+
+__all__ = ["Program", "Step", "Work"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one value of a map costs, all channels together.
+
+    Parameters
+    ----------
+    macs : int
+        Multiply-accumulates, the same in the dense network and on a patch.
+    dense_elements, patch_elements : int
+        Elements read by everything else (compares, additions, activations), in the dense network and on a patch.
+    """
+
+    macs: int = 0
+    dense_elements: int = 0
+    patch_elements: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One layer of the dense network.
+
+    Parameters
+    ----------
+    name : str
+        The layer's name in the module, or the name of its node.
+    run : callable
+        From the input tensors, in their order, to the output tensor.
+    inputs : tuple of int
+        Numbers of the input tensors; 0 is the image, i the output of step i - 1.
+    grid : Grid
+        Grid of the output.
+    work : Work
+    """
+
+    name: str
+    run: Callable[..., Tensor]
+    inputs: tuple[int, ...]
+    grid: Grid
+    work: Work
+
+
+@dataclass(frozen=True)
+class Program:
+    """Steps from an image to the scores of every patch in it.
+
+    Parameters
+    ----------
+    steps : tuple of Step
+    output : int
+        Number of the tensor that holds the scores.
+    fov : tuple of int
+        Field of view in pixels, per axis.
+    in_channels, classes : int
+    """
+
+    steps: tuple[Step, ...]
+    output: int
+    fov: tuple[int, ...]
+    in_channels: int
+    classes: int
+
+    def run(self, image: Tensor) -> Tensor:
+        """Score every patch of an image (B, C, *spatial) that holds at least one."""
+        scores_px = tuple(n - f + 1 for n, f in zip(image.shape[2:], self.fov, strict=True))
+        tensors: dict[int, Tensor] = {0: image}
+        last_use = {number: i for i, step in enumerate(self.steps) for number in step.inputs}
+        for i, step in enumerate(self.steps):
+            out = step.run(*(tensors[number] for number in step.inputs))
+            # Maps are as large as the image: each goes as soon as nothing needs it any more.
+            for number in set(step.inputs):
+                if last_use[number] == i and number != self.output:
+                    del tensors[number]
+            tensors[i + 1] = out
+        return window(tensors[self.output], (0,) * len(scores_px), scores_px)

@@ -1,0 +1,43 @@
+"""Which implementations of a kernel there are, and why one may be missing."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal, get_args
+
+from clicktrain.errors import BackendError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Backend", "resolve_backend", "why_no_triton"]
+
+Backend = Literal["auto", "aten", "reference", "triton"]
+
+
+def why_no_triton(device: torch.device, ndim: int = 2) -> str | None:
+    """Say why Triton kernels cannot run on `device`, or None if they can."""
+    if ndim != 2:
+        return f"its kernels are written for 2 spatial axes, not {ndim}"
+    if find_spec("triton") is None:
+        return "the package triton is not installed"
+    if device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+        return f"it needs a CUDA tensor (got one on {device.type}) or TRITON_INTERPRET=1"
+    return None
+
+
+def resolve_backend(backend: Backend, device: torch.device, ndim: int) -> Literal["aten", "reference", "triton"]:
+    """Turn a wish into an implementation that can run.
+
+    Raises
+    ------
+    BackendError
+        If the backend is unknown, or was asked for by name and cannot run here.
+    """
+    if backend not in get_args(Backend):
+        raise BackendError(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}.")
+    if backend == "triton" and (reason := why_no_triton(device, ndim)):
+        raise BackendError(f"backend 'triton' must be able to run here, got: {reason}. Use backend='auto'.")
+    # Triton is taken only where it measured faster than ATen, which nothing has shown yet.
+    return "aten" if backend == "auto" else backend

@@ -1,0 +1,80 @@
+"""The d-regularly sparse convolution: one name, several implementations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clicktrain.errors import ShapeError
+from clicktrain.kernels.backends import resolve_backend
+from clicktrain.kernels.regular_conv.aten import regular_conv_aten
+from clicktrain.kernels.regular_conv.reference import regular_conv_reference
+from clicktrain.kernels.shapes import per_axis, valid_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from clicktrain.kernels.backends import Backend
+
+__all__ = ["regular_conv"]
+
+
+def regular_conv(
+    image: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    spacing_px: int | Sequence[int],
+    groups: int = 1,
+    backend: Backend = "auto",
+) -> Tensor:
+    """Convolve with taps `spacing_px` apart, so that one pass scores every pixel.
+
+    Parameters
+    ----------
+    image : Tensor of shape (B, C, [Z,] Y, X)
+    weight : Tensor of shape (K, C / groups, [u,] v, w)
+    bias : Tensor of shape (K,), optional
+    spacing_px : int or sequence of int
+        Distance between neighbouring taps, in pixels, for all axes or one per axis; 1 is an ordinary convolution.
+    groups : int
+        Number of channel groups that do not see each other.
+    backend : {"auto", "aten", "reference", "triton"}
+
+    Returns
+    -------
+    Tensor of shape (B, K, [Z - d (u - 1),] Y - d (v - 1), X - d (w - 1)), with d = spacing_px
+
+    Raises
+    ------
+    ShapeError
+        If the kernel reaches beyond the image, or channels do not fit.
+    BackendError
+        If a backend was asked for that cannot run here.
+
+    References
+    ----------
+    Li, Zhao, Wang 2014, arXiv 1412.4526, section 3: d-regularly sparse kernels.
+    """
+    ndim = weight.ndim - 2
+    if ndim not in (2, 3) or image.ndim != weight.ndim:
+        raise ShapeError(
+            f"image and weight must both have 2 or both 3 spatial axes, got shapes {tuple(image.shape)} and "
+            f"{tuple(weight.shape)}. Give images as (B, C, [Z,] Y, X)."
+        )
+    if image.shape[1] != groups * weight.shape[1] or weight.shape[0] % groups:
+        raise ShapeError(
+            f"image must have {groups * weight.shape[1]} channels for a weight of shape {tuple(weight.shape)} in "
+            f"{groups} groups, got {image.shape[1]}."
+        )
+    spacing = per_axis(spacing_px, ndim, "spacing_px")
+    valid_shape(image, weight.shape[2:], spacing)
+    chosen = resolve_backend(backend, image.device, ndim)
+    if chosen == "triton":
+        # Triton is an optional package, so its kernels are imported only when asked for.
+        from clicktrain.kernels.regular_conv.autograd import regular_conv_triton
+
+        return regular_conv_triton(image, weight, bias, spacing, groups)
+    implementation = regular_conv_reference if chosen == "reference" else regular_conv_aten
+    return implementation(image, weight, bias, spacing, groups)

@@ -1,0 +1,108 @@
+"""Pooling with spaced taps: one name each for maximum and mean, several implementations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clicktrain.errors import BackendError, ShapeError
+from clicktrain.kernels.backends import resolve_backend
+from clicktrain.kernels.regular_pool.aten import avg_pool_aten, max_pool_aten
+from clicktrain.kernels.regular_pool.reference import avg_pool_reference, max_pool_reference
+from clicktrain.kernels.shapes import per_axis, valid_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from clicktrain.kernels.backends import Backend
+
+__all__ = ["regular_avg_pool", "regular_max_pool"]
+
+
+def regular_max_pool(
+    image: Tensor, size: int | Sequence[int], *, spacing_px: int | Sequence[int], backend: Backend = "auto"
+) -> Tensor:
+    """Take the largest of taps `spacing_px` apart, at every pixel.
+
+    Of equal taps the first in row-major order takes the gradient, as in `torch.nn.functional.max_pool2d`.
+
+    Parameters
+    ----------
+    image : Tensor of shape (B, C, [Z,] Y, X)
+    size : int or sequence of int
+        Taps per axis.
+    spacing_px : int or sequence of int
+        Distance between neighbouring taps, in pixels; 1 is ordinary pooling with stride 1.
+    backend : {"auto", "aten", "reference", "triton"}
+
+    Returns
+    -------
+    Tensor of shape (B, C, [Z - d (k - 1),] Y - d (k - 1), X - d (k - 1)), with k = size and d = spacing_px
+
+    Raises
+    ------
+    ShapeError
+        If the taps reach beyond the image.
+    BackendError
+        If a backend was asked for that cannot run here.
+
+    References
+    ----------
+    Li, Zhao, Wang 2014, arXiv 1412.4526, section 3: pooling with d-regularly sparse kernels.
+    """
+    taps, spacing = _checked(image, size, spacing_px)
+    chosen = resolve_backend(backend, image.device, len(taps))
+    if chosen == "triton":
+        # Triton is an optional package, so its kernels are imported only when asked for.
+        from clicktrain.kernels.regular_pool.autograd import max_pool_triton
+
+        return max_pool_triton(image, taps, spacing)
+    return (max_pool_reference if chosen == "reference" else max_pool_aten)(image, taps, spacing)
+
+
+def regular_avg_pool(
+    image: Tensor, size: int | Sequence[int], *, spacing_px: int | Sequence[int], backend: Backend = "auto"
+) -> Tensor:
+    """Take the mean of taps `spacing_px` apart, at every pixel.
+
+    Parameters
+    ----------
+    image : Tensor of shape (B, C, [Z,] Y, X)
+    size : int or sequence of int
+        Taps per axis.
+    spacing_px : int or sequence of int
+        Distance between neighbouring taps, in pixels; 1 is ordinary pooling with stride 1.
+    backend : {"auto", "aten", "reference"}
+
+    Returns
+    -------
+    Tensor of shape (B, C, [Z - d (k - 1),] Y - d (k - 1), X - d (k - 1)), with k = size and d = spacing_px
+
+    Raises
+    ------
+    ShapeError
+        If the taps reach beyond the image.
+    BackendError
+        If a backend was asked for that cannot run here.
+
+    References
+    ----------
+    Li, Zhao, Wang 2014, arXiv 1412.4526, section 3: pooling with d-regularly sparse kernels.
+    """
+    taps, spacing = _checked(image, size, spacing_px)
+    if backend == "triton":
+        raise BackendError("backend must be 'auto', 'aten' or 'reference' for the mean, got 'triton'. Use 'auto'.")
+    chosen = resolve_backend(backend, image.device, len(taps))
+    return (avg_pool_reference if chosen == "reference" else avg_pool_aten)(image, taps, spacing)
+
+
+def _checked(
+    image: Tensor, size: int | Sequence[int], spacing_px: int | Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    ndim = image.ndim - 2
+    if ndim not in (2, 3):
+        raise ShapeError(f"image must be (B, C, [Z,] Y, X), got shape {tuple(image.shape)}.")
+    taps, spacing = per_axis(size, ndim, "size"), per_axis(spacing_px, ndim, "spacing_px")
+    valid_shape(image, taps, spacing)
+    return taps, spacing
