@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from clicktrain.types import IntArray
 
-__all__ = ["Clicks"]
+__all__ = ["Clicks", "check_trainable"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,8 @@ class Clicks:
             )
         if self.classes.shape != self.positions_px.shape[:1]:
             raise ClicksError(
-                f"clicks must have one class each, got {len(self.positions_px)} positions and {len(self.classes)} classes."
+                f"clicks must have one class each, got {len(self.positions_px)} positions "
+                f"and {len(self.classes)} classes. Give arrays of the same length."
             )
         if self.classes.size and self.classes.min() < 1:
             raise ClicksError(f"class numbers must be 1 or more, got {self.classes.min()}. 0 means unlabelled.")
@@ -92,11 +93,37 @@ class Clicks:
                 "Use a labels layer made for this image."
             )
         if array.dtype.kind not in "iub":
-            raise ClicksError(f"labels must be whole numbers (0 = unlabelled, classes from 1), got dtype {array.dtype}.")
+            raise ClicksError(
+                f"labels must be whole numbers (0 = unlabelled, classes from 1), got dtype {array.dtype}."
+            )
         if array.dtype.kind == "i" and array.size and array.min() < 0:
             raise ClicksError(f"class numbers must be 1 or more, got {array.min()}. 0 means unlabelled.")
         positions = np.argwhere(array)
         return cls(positions, array[tuple(positions.T)].astype(np.int64), array.shape)
+
+    @classmethod
+    def of(cls, labels: ArrayLike | Clicks, shape_px: Sequence[int]) -> Clicks:
+        """Return the clicks of an image, given as labels or as clicks already.
+
+        Parameters
+        ----------
+        labels : array_like of shape ([Z,] Y, X), integer, or Clicks
+        shape_px : sequence of int
+            Spatial shape of the image.
+
+        Raises
+        ------
+        ClicksError
+            If the labels or clicks belong to another shape, or the labels are no class numbers.
+        """
+        if not isinstance(labels, Clicks):
+            return cls.from_labels(labels, shape_px)
+        if labels.shape_px != tuple(shape_px):
+            raise ClicksError(
+                f"clicks must be made for the image's spatial shape {tuple(shape_px)}, got {labels.shape_px}. "
+                "Use the clicks of this image."
+            )
+        return labels
 
     @classmethod
     def from_points(cls, points: ArrayLike, classes: ArrayLike, shape_px: Sequence[int]) -> Clicks:
@@ -134,3 +161,26 @@ class Clicks:
     def count(self, number: int) -> int:
         """Number of clicks of class `number`."""
         return int((self.classes == number).sum())
+
+
+def check_trainable(clicks: Sequence[Clicks]) -> None:
+    """Refuse clicks that nothing can be learned from.
+
+    Parameters
+    ----------
+    clicks : sequence of Clicks
+        One per image.
+
+    Raises
+    ------
+    ClicksError
+        If there are no clicks or clicks of only one class.
+    """
+    present = sorted({number for part in clicks for number in part.present})
+    if not present:
+        raise ClicksError("labels must hold clicked pixels, got none. Click a few pixels of each class first.")
+    if len(present) == 1:
+        raise ClicksError(
+            f"labels must hold clicks of at least two classes, got only class {present[0]}. "
+            "Click pixels of another class too."
+        )

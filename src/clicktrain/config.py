@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-__all__ = ["PALETTE", "ClassInfo", "DeviceName", "NetworkConfig", "PresetName", "TrainingConfig", "default_class"]
+__all__ = [
+    "PALETTE",
+    "ClassInfo",
+    "DeviceName",
+    "ModelSummary",
+    "NetworkConfig",
+    "Preset",
+    "PresetName",
+    "TrainedClicks",
+    "TrainingConfig",
+    "default_class",
+    "preset",
+]
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PresetName = Literal["fast", "auto", "wide"]
@@ -30,3 +42,110 @@ class ClassInfo(_Frozen):
 def default_class(number: int) -> ClassInfo:
     """Return class `number` with a name and a colour of the palette."""
     return ClassInfo(number=number, name=f"class {number}", color=PALETTE[(number - 1) % len(PALETTE)])
+
+
+class NetworkConfig(_Frozen):
+    """Shape of the default patch classifier: a fixed scale-space stem and a trained context network."""
+
+    sigmas_px: Annotated[
+        tuple[PositiveFloat, ...],
+        Field(min_length=1, title="Scales", description="Standard deviations of the stem's Gaussians, in pixels."),
+    ]
+    width: Annotated[PositiveInt, Field(title="Width", description="Channels of the context network.")]
+    levels: Annotated[
+        int, Field(ge=1, le=6, title="Levels", description="Convolutions; taps lie 1, 2, 4, ... pixels apart.")
+    ]
+    members: Annotated[PositiveInt, Field(title="Members", description="Networks trained and averaged.")]
+    normalisation: Annotated[
+        Literal["image", "model"],
+        Field(
+            title="Normalisation",
+            description="Bring intensities to mean 0 and deviation 1 by each image's own values, "
+            "or by those of the training images.",
+        ),
+    ] = "image"
+
+
+class TrainingConfig(_Frozen):
+    """How the context network learns from the clicks."""
+
+    steps: Annotated[PositiveInt, Field(title="Steps", description="Gradient steps of a training from nothing.")]
+    more_steps: Annotated[PositiveInt, Field(title="More steps", description="Gradient steps when training goes on.")]
+    clicks_per_step: Annotated[
+        PositiveInt, Field(title="Clicks per step", description="Clicked pixels drawn for a step, even over classes.")
+    ]
+    learning_rate: Annotated[PositiveFloat, Field(title="Learning rate")]
+    weight_decay: Annotated[float, Field(ge=0, title="Weight decay")]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1, title="Label smoothing")]
+    dropout: Annotated[float, Field(ge=0, lt=1, title="Dropout")]
+
+
+class Preset(_Frozen):
+    """A network and its training."""
+
+    network: NetworkConfig
+    training: TrainingConfig
+
+
+def preset(name: PresetName) -> Preset:
+    """Return the settings behind a preset's name.
+
+    Parameters
+    ----------
+    name : {"fast", "auto", "wide"}
+        Fewer scales and channels; the default; a wider field of view.
+    """
+    return _PRESETS[name]
+
+
+_TRAINING = TrainingConfig(
+    steps=60,
+    more_steps=25,
+    clicks_per_step=96,
+    learning_rate=3e-3,
+    weight_decay=1e-2,
+    label_smoothing=0.05,
+    dropout=0.2,
+)
+
+_PRESETS: dict[PresetName, Preset] = {
+    "fast": Preset(network=NetworkConfig(sigmas_px=(0.7, 1.6, 3.5), width=16, levels=3, members=1), training=_TRAINING),
+    "auto": Preset(
+        network=NetworkConfig(sigmas_px=(0.7, 1.0, 1.6, 3.5, 5.0, 10.0), width=32, levels=4, members=1),
+        training=_TRAINING,
+    ),
+    "wide": Preset(
+        network=NetworkConfig(sigmas_px=(0.7, 1.0, 1.6, 3.5, 5.0, 10.0, 16.0), width=32, levels=5, members=1),
+        training=_TRAINING,
+    ),
+}
+
+
+class TrainedClicks(_Frozen):
+    """The clicks a model has learned from, counted."""
+
+    per_class: Annotated[dict[int, int], Field(title="Per class", description="Clicked pixels of each class number.")]
+    sha256: Annotated[str, Field(title="Fingerprint", description="SHA-256 of image shapes, positions and classes.")]
+
+    @property
+    def total(self) -> int:
+        """Clicked pixels of all classes."""
+        return sum(self.per_class.values())
+
+
+class ModelSummary(_Frozen):
+    """What a model file says about itself, without its weights."""
+
+    format_version: Annotated[int, Field(ge=1, title="Format version")]
+    versions: Annotated[dict[str, str], Field(title="Made with", description="Version of each library.")]
+    preset: Annotated[PresetName, Field(title="Preset")]
+    architecture: Annotated[NetworkConfig, Field(title="Architecture")]
+    training: Annotated[TrainingConfig, Field(title="Training")]
+    seed: Annotated[int, Field(title="Seed")]
+    fov_px: Annotated[tuple[int, int], Field(title="Field of view", description="Patch side, (y, x), in pixels.")]
+    n_parameters: Annotated[int, Field(ge=0, title="Parameters", description="Trained weights.")]
+    channels: Annotated[int, Field(ge=1, title="Channels", description="Channels an image must have.")]
+    channel_mean: Annotated[tuple[float, ...], Field(title="Channel means", description="Of the training images.")]
+    channel_deviation: Annotated[tuple[float, ...], Field(title="Channel deviations")]
+    classes: Annotated[tuple[ClassInfo, ...], Field(min_length=2, title="Classes")]
+    clicks: Annotated[TrainedClicks, Field(title="Clicks")]

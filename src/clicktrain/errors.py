@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = [
     "BackendError",
     "CancelledError",
-    "ClassMismatchError",
     "ClickTrainError",
     "ClicksError",
     "DensifyError",
@@ -31,10 +30,6 @@ class ClicksError(ClickTrainError, ValueError):
 
 class ShapeError(ClickTrainError, ValueError):
     """A tensor whose shape does not fit the operation."""
-
-
-class ClassMismatchError(ClickTrainError, ValueError):
-    """Class numbers that the model does not know."""
 
 
 class NotFittedError(ClickTrainError, AttributeError):

@@ -51,8 +51,8 @@ def immunohistochemistry() -> Sample:
 
     References
     ----------
-    The image comes with scikit-image: colonic glands with FHL2 stained brown, from the Human Protein Atlas workshop
-    of 2011, no known copyright restrictions.
+    The image comes with scikit-image (`skimage.data.immunohistochemistry`): colonic glands, FHL2 stained brown,
+    acquired at the Center for Microscopy and Molecular Imaging; no known copyright restrictions.
     """
     from skimage.data import immunohistochemistry as load
 

@@ -1,0 +1,369 @@
+"""The public face: classifiers with the manners of scikit-learn."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import numpy as np
+import torch
+
+from clicktrain import config as presets
+from clicktrain.clicks import Clicks, check_trainable
+from clicktrain.config import ClassInfo, DeviceName, ModelSummary, Preset, PresetName, TrainedClicks, default_class
+from clicktrain.engine.device import pick_device
+from clicktrain.errors import ClicksError, ImageError, NotFittedError, StorageError
+from clicktrain.inference.predict import predict_tiles
+from clicktrain.inference.summaries import confidence
+from clicktrain.io.axes import guess_axes, to_channels_first
+from clicktrain.io.files import write_whole
+from clicktrain.models.checkpoint import pack, unpack
+from clicktrain.models.fitted import FittedModel
+from clicktrain.models.summary import count_clicks, summarise
+from clicktrain.training.fit import continue_model, fit_model, used_statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from os import PathLike
+
+    from torch import Tensor
+
+    from clicktrain.types import AnyArray, FloatArray, IntArray, Progress, ProgressCallback
+
+    T = TypeVar("T")
+
+__all__ = ["PixelClassifier", "confidence"]
+
+
+class PixelClassifier:
+    """Learns from a few clicked pixels per class and classifies every pixel.
+
+    A patch CNN is trained on exactly the patches around the clicked pixels and run on the whole image as one dense
+    network, which gives the same scores as running it patch by patch.
+
+    Parameters
+    ----------
+    preset : {"auto", "fast", "wide"}
+        Size of the network: the default, a smaller and quicker one, one with a wider field of view.
+    seed : int
+        The same seed, image and clicks give the same answer.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where to compute; "auto" takes a GPU if there is one.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,), int64
+        Class numbers, ascending; known after `fit`.
+    class_infos : tuple of ClassInfo
+        Names and colours of the classes; may be set, and is saved with the model.
+
+    Raises
+    ------
+    BackendError
+        If the device was asked for and is not there.
+
+    References
+    ----------
+    Li, Zhao, Wang 2014, arXiv 1412.4526, sections 3 and 4: the dense pass and training at chosen pixels.
+
+    Examples
+    --------
+    >>> from clicktrain import PixelClassifier
+    >>> from clicktrain.data.samples import immunohistochemistry
+    >>> sample = immunohistochemistry()
+    >>> model = PixelClassifier(preset="fast").fit(sample.image, sample.clicks)
+    >>> model.predict(sample.image).shape
+    (512, 512)
+    """
+
+    def __init__(self, *, preset: PresetName = "auto", seed: int = 0, device: DeviceName = "auto") -> None:
+        self.preset = preset
+        self.seed = seed
+        self.device = device
+        self._settings = presets.preset(preset)
+        self._device = pick_device(device)
+        self._model: FittedModel | None = None
+        self._infos: dict[int, ClassInfo] = {}
+        self._trained_clicks = TrainedClicks(per_class={}, sha256="")
+
+    def __repr__(self) -> str:
+        state = f"{len(self._model.classes)} classes" if self._model else "not fitted"
+        return f"PixelClassifier(preset={self.preset!r}, seed={self.seed}, device={self.device!r}): {state}"
+
+    def fit(
+        self,
+        images: AnyArray | Sequence[AnyArray],
+        labels: AnyArray | Clicks | Sequence[AnyArray | Clicks],
+        *,
+        axes: str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Self:
+        """Train from nothing on the clicked pixels of one or several images.
+
+        Parameters
+        ----------
+        images : ndarray of shape (Y, X), (Y, X, C) or (C, Y, X), or list of such
+            bool, integer or float.
+        labels : ndarray of shape (Y, X), integer, or Clicks, or list of such
+            0 is unlabelled, classes count from 1.
+        axes : str, optional
+            Axis names of the images, such as "CYX". Not needed for (Y, X) and for (Y, X, 3) or (Y, X, 4).
+        progress : callable of one Progress, optional
+            Called between all steps. If it raises, training stops and the classifier is as it was before.
+
+        Returns
+        -------
+        PixelClassifier
+            Itself.
+
+        Raises
+        ------
+        ImageError
+            If an image is empty, constant, not finite, or its axes or channels do not fit.
+        ClicksError
+            If there are no clicks, clicks of only one class, or labels of another shape than the image.
+        """
+        tensors, clicks = self._examples(images, labels, axes)
+        check_trainable(clicks)
+        self._keep(_run(fit_model(tensors, clicks, self._settings, seed=self.seed), progress), clicks)
+        return self
+
+    def partial_fit(
+        self,
+        images: AnyArray | Sequence[AnyArray],
+        labels: AnyArray | Clicks | Sequence[AnyArray | Clicks],
+        *,
+        axes: str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Self:
+        """Go on training, with fewer steps than `fit`; the first call, and one that brings a new class, is a `fit`.
+
+        Give all clicks that shall count, old and new: what is not given can be forgotten.
+
+        Parameters
+        ----------
+        images, labels, axes, progress
+            As for `fit`.
+
+        Returns
+        -------
+        PixelClassifier
+            Itself.
+
+        Raises
+        ------
+        ImageError, ClicksError
+            As for `fit`.
+        """
+        tensors, clicks = self._examples(images, labels, axes)
+        present = {number for part in clicks for number in part.present}
+        if self._model is None or not present <= set(self._model.classes):
+            return self.fit(images, labels, axes=axes, progress=progress)
+        if not present:
+            raise ClicksError("labels must hold clicked pixels, got none. Click a few pixels of each class first.")
+        self._check_channels(tensors)
+        seed = self.seed + sum(len(part) for part in clicks)
+        steps = continue_model(self._model, tensors, clicks, self._settings, seed=seed)
+        self._keep(_run(steps, progress), clicks)
+        return self
+
+    def predict_proba(
+        self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
+    ) -> FloatArray:
+        """Return the probability of every class in every pixel.
+
+        Parameters
+        ----------
+        image : ndarray of shape (Y, X), (Y, X, C) or (C, Y, X)
+            With as many channels as the training images.
+        axes, progress
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of shape (K, Y, X), float32
+            In the order of `classes_`; sums to 1 in every pixel.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier was not trained yet.
+        ImageError
+            If the image cannot be used or has another number of channels.
+        """
+        model = self._fitted()
+        tensor = self._tensor(image, axes)
+        self._check_channels([tensor])
+        statistics = used_statistics(tensor, model.statistics, self._settings)
+        return _run(predict_tiles(model, tensor, statistics), progress)
+
+    def predict(
+        self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
+    ) -> AnyArray:
+        """Return the most probable class of every pixel.
+
+        Parameters
+        ----------
+        image, axes, progress
+            As for `predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (Y, X), uint8 or uint16
+            Class numbers.
+
+        Raises
+        ------
+        NotFittedError, ImageError
+            As for `predict_proba`.
+        """
+        probabilities = self.predict_proba(image, axes=axes, progress=progress)
+        dtype = np.uint8 if self.classes_.max() < 256 else np.uint16
+        numbers: AnyArray = self.classes_.astype(dtype)
+        return numbers[probabilities.argmax(axis=0)]
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model into one file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            By custom `NAME.clicktrain`.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier was not trained yet.
+        StorageError
+            If the file cannot be written.
+        """
+        content = pack(self.summary(), self._fitted().net.state_dict())
+        write_whole(Path(path), lambda beside: _write_bytes(beside, content))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, device: DeviceName = "auto") -> Self:
+        """Read a model from a file.
+
+        Parameters
+        ----------
+        path : path
+        device : {"auto", "cpu", "cuda", "mps"}
+            Where to compute.
+
+        Raises
+        ------
+        StorageError
+            If the file cannot be read.
+        ModelFileError
+            If it is no model file, is damaged, or was written by a newer version.
+        """
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise StorageError(
+                f"`{path}` must be a readable model file, got: {error.strerror}. Check the path."
+            ) from error
+        summary, weights = unpack(content, str(path))
+        return cls._restored(summary, weights, device, str(path))
+
+    def summary(self) -> ModelSummary:
+        """Say what the trained model is, as its file will.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier was not trained yet.
+        """
+        return summarise(
+            self._fitted(),
+            self._settings,
+            preset=self.preset,
+            seed=self.seed,
+            classes=self.class_infos,
+            clicks=self._trained_clicks,
+        )
+
+    @property
+    def classes_(self) -> IntArray:
+        """Class numbers, ascending, in the order of the probabilities; shape (K,), int64."""
+        return np.array(self._fitted().classes, np.int64)
+
+    @property
+    def class_infos(self) -> tuple[ClassInfo, ...]:
+        """Names and colours: of the trained classes in their order or, before training, those that were set."""
+        if self._model is None:
+            return tuple(info for _, info in sorted(self._infos.items()))
+        return tuple(self._infos.get(number, default_class(number)) for number in self._model.classes)
+
+    @class_infos.setter
+    def class_infos(self, infos: Sequence[ClassInfo]) -> None:
+        self._infos = {info.number: info for info in infos}
+
+    @classmethod
+    def _restored(cls, summary: ModelSummary, weights: dict[str, Tensor], device: DeviceName, name: str) -> Self:
+        classifier = cls(preset=summary.preset, seed=summary.seed, device=device)
+        classifier._settings = Preset(network=summary.architecture, training=summary.training)
+        classifier._model = FittedModel.restored(summary, weights, classifier._device, name)
+        classifier._trained_clicks = summary.clicks
+        classifier.class_infos = summary.classes
+        return classifier
+
+    def _examples(self, images: Any, labels: Any, axes: str | None) -> tuple[list[Tensor], list[Clicks]]:
+        image_list, label_list = _listed(images), _listed(labels)
+        if len(image_list) != len(label_list):
+            raise ClicksError(
+                f"labels must be one per image, got {len(image_list)} images and {len(label_list)} labels. "
+                "Give an image without clicks labels that are all 0."
+            )
+        tensors = [self._tensor(image, axes) for image in image_list]
+        counts = {tensor.shape[0] for tensor in tensors}
+        if len(counts) > 1:
+            raise ImageError(f"images must have the same number of channels, got {sorted(counts)}. Train them apart.")
+        clicks = [Clicks.of(part, tuple(tensor.shape[1:])) for part, tensor in zip(label_list, tensors, strict=True)]
+        return tensors, clicks
+
+    def _tensor(self, image: Any, axes: str | None) -> Tensor:
+        array = np.asarray(image)
+        return torch.from_numpy(to_channels_first(array, axes or guess_axes(array.shape))).to(self._device)
+
+    def _check_channels(self, tensors: Sequence[Tensor]) -> None:
+        wanted = self._fitted().net.stem.in_channels
+        for tensor in tensors:
+            if tensor.shape[0] != wanted:
+                raise ImageError(
+                    f"image must have {wanted} channels like the training images, got {tensor.shape[0]}. "
+                    "Choose an image of the same kind or train anew."
+                )
+
+    def _fitted(self) -> FittedModel:
+        if self._model is None:
+            raise NotFittedError(
+                "the classifier must be trained before it is used, got no training yet. Call fit first."
+            )
+        return self._model
+
+    def _keep(self, model: FittedModel, clicks: Sequence[Clicks]) -> None:
+        self._model = model
+        self._trained_clicks = count_clicks(clicks)
+
+
+def _listed(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, list | tuple) else [values]
+
+
+def _run(steps: Generator[Progress, None, T], progress: ProgressCallback | None) -> T:
+    """Run to the end, telling `progress` of every step; what it raises closes the computation."""
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            if progress is not None:
+                progress(step)
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

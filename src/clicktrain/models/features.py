@@ -1,0 +1,80 @@
+"""Feature maps of an image region, the same values whatever region they are computed with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clicktrain.engine.border import reflect_pad, same_size_margins
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clicktrain.models.nets import PixelNet
+    from clicktrain.models.normalise import ChannelStatistics
+
+__all__ = ["PreparedImage", "prepare", "stem_features"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PreparedImage:
+    """A normalised image with the border that its outermost pixels' patches need.
+
+    Parameters
+    ----------
+    padded : Tensor of shape (1, C, Y + fov - 1, X + fov - 1)
+    shape_px : tuple of int
+        (Y, X) of the image itself.
+    """
+
+    padded: Tensor
+    shape_px: tuple[int, int]
+
+
+def prepare(image: Tensor, statistics: ChannelStatistics, fov: tuple[int, int], *, least_px: int = 1) -> PreparedImage:
+    """Normalise an image and reflect it at its border.
+
+    Parameters
+    ----------
+    image : Tensor of shape (C, Y, X)
+    statistics : ChannelStatistics
+    fov : tuple of int
+        Field of view of the patch classifier, (y, x).
+    least_px : int
+        Reflect further, at the far ends, so that at least `least_px` outputs fit along each axis.
+    """
+    shape = (image.shape[1], image.shape[2])
+    margins = [
+        (before, after + max(0, least_px - size))
+        for (before, after), size in zip(same_size_margins(fov), shape, strict=True)
+    ]
+    return PreparedImage(reflect_pad(statistics.apply(image)[None], margins), shape)
+
+
+def stem_features(
+    net: PixelNet, prepared: PreparedImage, origin: tuple[int, int], size: tuple[int, int], context_fov: tuple[int, int]
+) -> Tensor:
+    """Compute the stem's features for the outputs in a region.
+
+    Parameters
+    ----------
+    net : PixelNet
+    prepared : PreparedImage
+    origin : tuple of int
+        First output row and column.
+    size : tuple of int
+        Output rows and columns.
+    context_fov : tuple of int
+        Field of view of the context network, which needs that many features per output.
+
+    Returns
+    -------
+    Tensor of shape (1, F, size + context_fov - 1)
+    """
+    (y, x), (rows, columns) = origin, size
+    stem_y, stem_x = net.stem.exact_fov
+    window = prepared.padded[
+        :, :, y : y + rows + context_fov[0] + stem_y - 2, x : x + columns + context_fov[1] + stem_x - 2
+    ]
+    features: Tensor = net.stem(window)
+    return features

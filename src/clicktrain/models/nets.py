@@ -1,0 +1,181 @@
+"""The default patch classifier: scale-space stem, standardised features, context network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from clicktrain.models.stem import ScaleSpaceStem
+
+if TYPE_CHECKING:
+    from clicktrain.config import NetworkConfig
+
+__all__ = ["ContextNet", "PixelNet", "Standardise", "build_network"]
+
+
+class Standardise(nn.Module):
+    """Bring every channel to mean 0 and deviation 1 with stored numbers, the same for every patch and tile."""
+
+    mean: Tensor
+    deviation: Tensor
+    exact_fov = (1, 1)
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("deviation", torch.ones(channels))
+
+    def measure(self, features: Tensor) -> None:
+        """Store the statistics of `features`.
+
+        Parameters
+        ----------
+        features : Tensor of shape (B, C, Y, X)
+        """
+        deviation, mean = torch.std_mean(features.double(), dim=(0, 2, 3), correction=0)
+        self.mean.copy_(mean)
+        # A feature without variation carries nothing: leave its scale alone instead of dividing by zero.
+        self.deviation.copy_(torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Standardise features of shape (B, C, Y, X)."""
+        shape = (1, -1, 1, 1)
+        return (features - self.mean.view(shape)) / self.deviation.view(shape)
+
+
+class ContextNet(nn.Module):
+    """Patch classifier on feature maps: what lies around a pixel, near and far.
+
+    A 1x1 convolution mixes the features, then 3x3 convolutions halve the patch again and again; the value at the
+    patch's centre after every level goes to the linear head, and so do the features themselves. As a dense network the
+    taps of the levels lie 1, 2, 4, ... pixels apart.
+
+    Parameters
+    ----------
+    in_channels : int
+    n_classes : int
+    width : int
+        Channels inside.
+    levels : int
+        Number of 3x3 convolutions.
+    dropout : float
+        Share of the head's inputs left out in training.
+
+    Attributes
+    ----------
+    fov_px : int
+        Side of the patch, 2 ** (levels + 1) - 1.
+
+    References
+    ----------
+    Li, Zhao, Wang 2014, arXiv 1412.4526: strides as growing distances between taps. Bansal et al. 2017,
+    arXiv 1702.06506: the values of one pixel at all levels as input of the head.
+    """
+
+    def __init__(self, in_channels: int, n_classes: int, *, width: int, levels: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        strides = [2] * (levels - 1) + [1]
+        self.fov_px = 2 ** (levels + 1) - 1
+        self.mix = nn.Conv2d(in_channels, width, 1)
+        self.convs = nn.ModuleList([nn.Conv2d(width, width, 3, stride=stride) for stride in strides])
+        self.activation = nn.ReLU()
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Conv2d(width * (levels + 1), n_classes, 1)
+        self.skip = nn.Conv2d(in_channels, n_classes, 1)
+        nn.init.zeros_(self.skip.weight)
+        nn.init.zeros_(self.skip.bias)  # type: ignore[arg-type]
+        self._centres_px = [2 ** (levels - level) - 1 for level in range(levels + 1)]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Score the patch's centre.
+
+        Parameters
+        ----------
+        features : Tensor of shape (B, C, fov, fov)
+
+        Returns
+        -------
+        Tensor of shape (B, K, 1, 1)
+        """
+        values = self.activation(self.mix(features))
+        centres = [_centre(values, self._centres_px[0])]
+        for conv, centre_px in zip(self.convs, self._centres_px[1:], strict=True):
+            values = self.activation(conv(values))
+            centres.append(_centre(values, centre_px))
+        scores: Tensor = self.head(self.dropout(torch.cat(centres, dim=1)))
+        straight: Tensor = self.skip(_centre(features, self._centres_px[0]))
+        return scores + straight
+
+
+def _centre(values: Tensor, margin_px: int) -> Tensor:
+    if margin_px == 0:
+        return values
+    return values[:, :, margin_px:-margin_px, margin_px:-margin_px]
+
+
+class PixelNet(nn.Module):
+    """The whole patch classifier, from pixels to class scores.
+
+    Parameters
+    ----------
+    stem : ScaleSpaceStem
+    standardise : Standardise
+    members : list of ContextNet
+        Their scores are averaged.
+
+    Attributes
+    ----------
+    fov_px : int
+        Side of the patch.
+    """
+
+    def __init__(self, stem: ScaleSpaceStem, standardise: Standardise, members: list[ContextNet]) -> None:
+        super().__init__()
+        self.stem = stem
+        self.standardise = standardise
+        self.members = nn.ModuleList(members)
+        self.fov_px = stem.exact_fov[0] + members[0].fov_px - 1
+
+    def forward(self, patch: Tensor) -> Tensor:
+        """Score the patch's centre.
+
+        Parameters
+        ----------
+        patch : Tensor of shape (B, C, fov, fov)
+
+        Returns
+        -------
+        Tensor of shape (B, K, 1, 1)
+        """
+        features = self.standardise(self.stem(patch))
+        scores: Tensor = self.members[0](features)
+        for member in list(self.members)[1:]:
+            scores = scores + member(features)
+        return scores / len(self.members)
+
+
+def build_network(
+    config: NetworkConfig, *, in_channels: int, n_classes: int, dropout: float = 0.0, seed: int = 0
+) -> PixelNet:
+    """Make a default network with seeded random weights.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+    in_channels : int
+        Channels of the images.
+    n_classes : int
+    dropout : float
+    seed : int
+        The same seed gives the same weights; the global random state is left alone.
+    """
+    stem = ScaleSpaceStem(in_channels, config.sigmas_px)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        members = [
+            ContextNet(stem.out_channels, n_classes, width=config.width, levels=config.levels, dropout=dropout)
+            for _ in range(config.members)
+        ]
+    return PixelNet(stem, Standardise(stem.out_channels), members)

@@ -1,0 +1,130 @@
+"""The features around the clicks: all that training needs of an image, however large the image is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clicktrain.models.features import PreparedImage, prepare, stem_features
+from clicktrain.types import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from clicktrain.clicks import Clicks
+    from clicktrain.models.nets import PixelNet
+    from clicktrain.models.normalise import ChannelStatistics
+    from clicktrain.types import IntArray
+
+__all__ = ["ClickedFeatures", "Example", "gather_clicked"]
+
+_WINDOW_PX = 64
+# Windows this close together share one stem pass, whose border is far wider than a window.
+_GROUP_PX = 256
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Example:
+    """An image and its clicks.
+
+    Parameters
+    ----------
+    image : Tensor of shape (C, Y, X), float32
+    clicks : Clicks
+    statistics : ChannelStatistics
+        What the image is normalised with.
+    """
+
+    image: Tensor
+    clicks: Clicks
+    statistics: ChannelStatistics
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClickedFeatures:
+    """Feature windows that hold the patches of all clicks.
+
+    Parameters
+    ----------
+    windows : Tensor of shape (W, F, y, x)
+        Raw features of the stem.
+    positions : Tensor of shape (N, 3), int64
+        Window and top-left corner of every click's patch.
+    classes : Tensor of shape (N,), int64
+        Class number of every click.
+    """
+
+    windows: Tensor
+    positions: Tensor
+    classes: Tensor
+
+
+def gather_clicked(
+    net: PixelNet, examples: Sequence[Example], *, fov: tuple[int, int], context_fov: tuple[int, int]
+) -> Generator[Progress, None, ClickedFeatures]:
+    """Compute the stem's features around the clicks of several images.
+
+    Parameters
+    ----------
+    net : PixelNet
+    examples : sequence of Example
+    fov, context_fov : tuple of int
+        Fields of view of the whole network and of its context network.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    ClickedFeatures
+    """
+    windows: list[Tensor] = []
+    positions: list[Tensor] = []
+    for done, example in enumerate(examples):
+        origins, owner = _cover(example.clicks)
+        prepared = prepare(example.image, example.statistics, fov, least_px=_WINDOW_PX)
+        corners = torch.from_numpy(example.clicks.positions_px - origins[owner])
+        positions.append(torch.cat((torch.from_numpy(owner)[:, None] + len(windows), corners), dim=1))
+        cut: dict[int, Tensor] = {}
+        for group in _groups(origins):
+            yield Progress("features", done, len(examples))
+            cut |= _cut_windows(net, prepared, origins, group, context_fov)
+        windows += [cut[index] for index in range(len(origins))]
+    classes = np.concatenate([example.clicks.classes for example in examples])
+    device = windows[0].device
+    return ClickedFeatures(torch.cat(windows), torch.cat(positions).to(device), torch.from_numpy(classes).to(device))
+
+
+def _cover(clicks: Clicks) -> tuple[IntArray, IntArray]:
+    """Return the origins (W, 2) of equal windows inside the image, and the window (N,) that holds each click."""
+    last = np.maximum(np.array(clicks.shape_px) - _WINDOW_PX, 0)
+    origins = np.minimum(clicks.positions_px // _WINDOW_PX * _WINDOW_PX, last)
+    unique, owner = np.unique(origins, axis=0, return_inverse=True)
+    return unique, owner.reshape(-1)
+
+
+def _groups(origins: IntArray) -> list[list[int]]:
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for index, origin in enumerate(origins):
+        groups[tuple((origin // _GROUP_PX).tolist())].append(index)
+    return list(groups.values())
+
+
+def _cut_windows(
+    net: PixelNet, prepared: PreparedImage, origins: IntArray, group: list[int], context_fov: tuple[int, int]
+) -> dict[int, Tensor]:
+    first = origins[group].min(axis=0)
+    size = origins[group].max(axis=0) - first + _WINDOW_PX
+    with torch.no_grad():
+        features = stem_features(net, prepared, (first[0], first[1]), (size[0], size[1]), context_fov)
+    height, width = (_WINDOW_PX + side - 1 for side in context_fov)
+    return {
+        index: features[:, :, y : y + height, x : x + width].clone()
+        for index, (y, x) in ((index, origins[index] - first) for index in group)
+    }

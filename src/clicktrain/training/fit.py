@@ -1,0 +1,111 @@
+"""From images and clicks to a trained model, and further from there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from clicktrain.models.fitted import FittedModel
+from clicktrain.models.nets import build_network
+from clicktrain.models.normalise import ChannelStatistics
+from clicktrain.training.clicked import Example, gather_clicked
+from clicktrain.training.loop import train
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from torch import Tensor
+
+    from clicktrain.clicks import Clicks
+    from clicktrain.config import Preset
+    from clicktrain.training.clicked import ClickedFeatures
+    from clicktrain.types import Progress
+
+__all__ = ["continue_model", "fit_model", "used_statistics"]
+
+
+def fit_model(
+    images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, *, seed: int
+) -> Generator[Progress, None, FittedModel]:
+    """Train a network from nothing.
+
+    Parameters
+    ----------
+    images : sequence of Tensor of shape (C, Y, X), float32
+    clicks : sequence of Clicks
+        One per image.
+    settings : Preset
+    seed : int
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    FittedModel
+    """
+    pooled = ChannelStatistics.pooled([ChannelStatistics.of(image) for image in images])
+    classes = tuple(sorted({number for part in clicks for number in part.present}))
+    net = build_network(
+        settings.network,
+        in_channels=images[0].shape[0],
+        n_classes=len(classes),
+        dropout=settings.training.dropout,
+        seed=seed,
+    )
+    model = FittedModel.of(net.to(images[0].device), classes, pooled)
+    clicked = yield from _gather(model, images, clicks, settings)
+    net.standardise.measure(clicked.windows)
+    targets = _targets(clicked, classes)
+    yield from train(net, clicked, targets, settings.training, steps=settings.training.steps, seed=seed)
+    return model
+
+
+def continue_model(
+    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, *, seed: int
+) -> Generator[Progress, None, FittedModel]:
+    """Go on training a copy of a model with clicks of the classes it knows.
+
+    Parameters
+    ----------
+    model : FittedModel
+        Stays as it is.
+    images, clicks, settings, seed
+        As for `fit_model`.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    FittedModel
+    """
+    trained = model.copied()
+    clicked = yield from _gather(trained, images, clicks, settings)
+    targets = _targets(clicked, model.classes)
+    yield from train(trained.net, clicked, targets, settings.training, steps=settings.training.more_steps, seed=seed)
+    return trained
+
+
+def used_statistics(image: Tensor, trained_on: ChannelStatistics, settings: Preset) -> ChannelStatistics:
+    """Return what an image is normalised with: its own statistics or those of the training images."""
+    return ChannelStatistics.of(image) if settings.network.normalisation == "image" else trained_on
+
+
+def _gather(
+    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset
+) -> Generator[Progress, None, ClickedFeatures]:
+    examples = [
+        Example(image, part, used_statistics(image, model.statistics, settings))
+        for image, part in zip(images, clicks, strict=True)
+        if len(part)
+    ]
+    return (yield from gather_clicked(model.net, examples, fov=model.fov, context_fov=model.context_fov))
+
+
+def _targets(clicked: ClickedFeatures, classes: tuple[int, ...]) -> Tensor:
+    numbers = torch.tensor(classes, device=clicked.classes.device)
+    return torch.searchsorted(numbers, clicked.classes)
