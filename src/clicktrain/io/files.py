@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from clicktrain.errors import ClickTrainError, StorageError
@@ -126,11 +127,9 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        # The error that led here says more than one about tidying up.
-        return
+    # The error that led here says more than one about tidying up.
+    with suppress(OSError):
+        path.unlink()
 
 
 def _explain(path: Path, error: OSError) -> StorageError:

@@ -1,0 +1,114 @@
+"""Which output belongs to which input, settled before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clicktrain.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+__all__ = ["PredictJob", "plan_outputs"]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictJob:
+    """One image to classify.
+
+    Parameters
+    ----------
+    input : Path
+    classes, probabilities : Path or None
+        Where the results go; None for a result that is not wanted.
+    """
+
+    input: Path
+    classes: Path | None
+    probabilities: Path | None
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """The files this job writes."""
+        return tuple(path for path in (self.probabilities, self.classes) if path is not None)
+
+
+def plan_outputs(
+    inputs: Sequence[Path],
+    out_dir: Path,
+    *,
+    classes: bool = True,
+    probabilities: bool = True,
+    overwrite: bool = False,
+) -> list[PredictJob]:
+    """Name the outputs of every input: `STEM_classes.tif` and `STEM_probabilities.tif` in one folder.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+    out_dir : Path
+        It need not exist.
+    classes, probabilities : bool
+        Which results are wanted.
+    overwrite : bool
+        Whether outputs that exist may be replaced.
+
+    Returns
+    -------
+    list of PredictJob
+        One per input, in their order.
+
+    Raises
+    ------
+    StorageError
+        If nothing is wanted, if two inputs would write the same file, if an output would replace an input, or if one
+        exists and `overwrite` is off.
+    """
+    if not (classes or probabilities):
+        raise StorageError("classes, probabilities or both must be written, got neither. Switch one of them on.")
+    _refuse_same_stem(inputs)
+    jobs = [
+        PredictJob(
+            path,
+            out_dir / f"{path.stem}_classes.tif" if classes else None,
+            out_dir / f"{path.stem}_probabilities.tif" if probabilities else None,
+        )
+        for path in inputs
+    ]
+    outputs = [output for job in jobs for output in job.outputs]
+    _refuse_to_replace_inputs(inputs, outputs)
+    if not overwrite:
+        _refuse_existing(outputs)
+    return jobs
+
+
+def _refuse_same_stem(inputs: Iterable[Path]) -> None:
+    first: dict[str, Path] = {}
+    for path in inputs:
+        # Some file systems take "A" and "a" for one name.
+        other = first.setdefault(path.stem.casefold(), path)
+        if other is not path:
+            raise StorageError(
+                f"inputs must have different names, got `{other}` and `{path}`, which have one output. "
+                "Rename one, or write them to different folders."
+            )
+
+
+def _refuse_to_replace_inputs(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
+    sources = {path.resolve() for path in inputs}
+    for output in outputs:
+        if output.resolve() in sources:
+            raise StorageError(
+                f"outputs must not replace inputs, got `{output}` as both. Choose another folder for the outputs."
+            )
+
+
+def _refuse_existing(outputs: Iterable[Path]) -> None:
+    existing = [output for output in outputs if output.exists()]
+    if existing:
+        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise StorageError(
+            f"outputs must not exist yet, got `{existing[0]}`{more}. Allow to overwrite, or choose another folder."
+        )

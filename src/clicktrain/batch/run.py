@@ -1,0 +1,174 @@
+"""Classify many files with one classifier; a file that cannot be done does not stop the others."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from clicktrain.errors import CancelledError, ClickTrainError
+from clicktrain.io.images import read_image, write_tiff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike
+
+    from clicktrain.batch.plan import PredictJob
+    from clicktrain.config import ClassInfo
+    from clicktrain.types import FloatArray, IntArray, LabelArray, ProgressCallback
+
+__all__ = ["BatchProgress", "FileResult", "PixelModel", "predict_files"]
+
+
+class PixelModel(Protocol):
+    """What a classifier must have to be run over files; `clicktrain.PixelClassifier` has it."""
+
+    @property
+    def classes_(self) -> IntArray:
+        """Class numbers, ascending."""
+
+    @property
+    def class_infos(self) -> Sequence[ClassInfo]:
+        """Name and colour of each class, in the order of `classes_`."""
+
+    def predict_proba(
+        self, image: ArrayLike, *, axes: str | None = None, progress: ProgressCallback | None = None
+    ) -> FloatArray:
+        """Return class probabilities of shape (K, Y, X)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """How far a batch is.
+
+    Parameters
+    ----------
+    path : Path
+        The file being done, or just done.
+    done, total : int
+        Files.
+    fraction : float
+        Share of the whole batch, 0 to 1.
+    """
+
+    path: Path
+    done: int
+    total: int
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one file.
+
+    Parameters
+    ----------
+    path : Path
+    outputs : tuple of Path
+        Files written for it; empty if it could not be done.
+    error : str or None
+        Why it could not be done.
+    seconds : float
+    """
+
+    path: Path
+    outputs: tuple[Path, ...]
+    error: str | None
+    seconds: float
+
+
+def predict_files(
+    classifier: PixelModel,
+    jobs: Sequence[PredictJob],
+    on_progress: Callable[[BatchProgress], None] | None = None,
+    *,
+    axes: str | None = None,
+) -> list[FileResult]:
+    """Classify every pixel of many files.
+
+    Parameters
+    ----------
+    classifier : PixelModel
+    jobs : sequence of PredictJob
+    on_progress : callable, optional
+        Called within and after each file; if it raises, the batch stops, and what is written stays whole.
+    axes : str, optional
+        Axes of all images, where the files do not tell them.
+
+    Returns
+    -------
+    list of FileResult
+        One per job, in their order.
+
+    Raises
+    ------
+    CancelledError
+        If `on_progress` raises it.
+    """
+
+    def report(done: int, path: Path, fraction: float) -> None:
+        if on_progress is not None:
+            on_progress(BatchProgress(path, done, len(jobs), (done + fraction) / len(jobs)))
+
+    results = []
+    for index, job in enumerate(jobs):
+        report(index, job.input, 0.0)
+        start_s = time.perf_counter()
+        error = _try(classifier, job, axes, partial(report, index, job.input))
+        seconds = time.perf_counter() - start_s
+        results.append(FileResult(job.input, () if error else job.outputs, error, seconds))
+        report(index + 1, job.input, 0.0)
+    return results
+
+
+def _try(classifier: PixelModel, job: PredictJob, axes: str | None, on_fraction: Callable[[float], None]) -> str | None:
+    try:
+        _predict_file(classifier, job, axes, on_fraction)
+    except CancelledError:
+        raise
+    except ClickTrainError as error:
+        return str(error)
+    except (MemoryError, RuntimeError) as error:
+        # torch tells a lack of memory as RuntimeError; the next image may be smaller.
+        return f"it could not be classified: {' '.join(str(error).split()) or 'not enough memory'}"
+    return None
+
+
+def _predict_file(
+    classifier: PixelModel, job: PredictJob, axes: str | None, on_fraction: Callable[[float], None]
+) -> None:
+    image = read_image(job.input, axes=axes)
+    probabilities = classifier.predict_proba(
+        image.array, axes=image.axes, progress=lambda step: on_fraction(step.fraction)
+    )
+    names = {str(info.number): info.name for info in classifier.class_infos}
+    written = []
+    try:
+        if job.probabilities is not None:
+            write_tiff(job.probabilities, probabilities, "CYX", {"class_names": list(names.values())})
+            written.append(job.probabilities)
+        if job.classes is not None:
+            numbers = _class_numbers(probabilities, classifier.classes_)
+            write_tiff(job.classes, numbers, "YX", {"class_names": names})
+    except BaseException:
+        # Half a result would look like a whole one to whoever counts files.
+        _remove(written)
+        raise
+
+
+def _class_numbers(probabilities: FloatArray, classes: IntArray) -> LabelArray:
+    small = classes.astype(np.min_scalar_type(classes.max()))
+    numbers: LabelArray = small[probabilities.argmax(axis=0)]
+    return numbers
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
