@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "BackendError",
     "CancelledError",
+    "ClassesError",
     "ClickTrainError",
     "ClicksError",
     "DensifyError",
@@ -26,6 +27,10 @@ class ImageError(ClickTrainError, ValueError):
 
 class ClicksError(ClickTrainError, ValueError):
     """Labelled pixels that cannot be learned from: none, one class only, another shape than the image."""
+
+
+class ClassesError(ClickTrainError, ValueError):
+    """A class that is not in the table, or a name or colour that a class cannot have."""
 
 
 class ShapeError(ClickTrainError, ValueError):

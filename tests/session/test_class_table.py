@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from clicktrain.config import PALETTE
-from clicktrain.errors import ClassMismatchError
+from clicktrain.errors import ClassesError
 from clicktrain.session.classes import ClassTable
 
 
@@ -47,13 +47,13 @@ def test_a_class_that_comes_back_keeps_its_name_and_colour(table):
 @pytest.mark.parametrize(("name", "color"), [("", None), ("   ", None), ("background", None), (None, "red")])
 def test_bad_name_or_colour_is_refused_and_changes_nothing(table, name, color):
     before = table.infos
-    with pytest.raises(ClassMismatchError):
+    with pytest.raises(ClassesError):
         table.edit(1, name=name, color=color)
     assert table.infos == before
 
 
 def test_unknown_number_is_refused_with_the_known_ones(table):
-    with pytest.raises(ClassMismatchError, match="1, 2"):
+    with pytest.raises(ClassesError, match="1, 2"):
         table.edit(3, name="other")
 
 

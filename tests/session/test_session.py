@@ -7,7 +7,7 @@ import pytest
 
 from clicktrain.clicks import Clicks
 from clicktrain.config import ClassInfo
-from clicktrain.errors import ClassMismatchError, ClicksError, ImageError
+from clicktrain.errors import ClassesError, ClicksError, ImageError
 from clicktrain.session import Session
 
 
@@ -249,5 +249,5 @@ def test_a_trained_classifier_can_be_brought_along(ready, classifier, image):
 
 
 def test_unknown_class_is_refused(session):
-    with pytest.raises(ClassMismatchError):
+    with pytest.raises(ClassesError):
         session.remove_class(3)

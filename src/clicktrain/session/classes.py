@@ -9,7 +9,7 @@ from psygnal import Signal
 from pydantic import ValidationError
 
 from clicktrain.config import ClassInfo, default_class
-from clicktrain.errors import ClassMismatchError
+from clicktrain.errors import ClassesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,7 +57,7 @@ class ClassTable:
             return self._infos[number]
         except KeyError:
             known = ", ".join(str(info.number) for info in self) or "none"
-            raise ClassMismatchError(
+            raise ClassesError(
                 f"`number` must be a class of the table ({known}), got {number}. Add the class first."
             ) from None
 
@@ -90,7 +90,7 @@ class ClassTable:
 
         Raises
         ------
-        ClassMismatchError
+        ClassesError
             If there is no such class, the name is empty or taken, or the colour is not #rrggbb.
         """
         self.update([self._checked(self[number], name, color)])
@@ -106,10 +106,10 @@ class ClassTable:
     def _checked(self, info: ClassInfo, name: str | None, color: str | None) -> ClassInfo:
         name = info.name if name is None else name.strip()
         if any(other.name == name for other in self if other.number != info.number):
-            raise ClassMismatchError(f"class names must differ, got {name!r} twice. Choose another name.")
+            raise ClassesError(f"class names must differ, got {name!r} twice. Choose another name.")
         try:
             return ClassInfo(number=info.number, name=name, color=color or info.color)
         except ValidationError as error:
-            raise ClassMismatchError(
+            raise ClassesError(
                 f"a class must have a name and a colour #rrggbb, got {name!r} and {color or info.color!r}."
             ) from error

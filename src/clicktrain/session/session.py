@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from clicktrain.clicks import Clicks
 from clicktrain.errors import ClicksError, ClickTrainError, ImageError, NotFittedError
 from clicktrain.session.classes import ClassTable
 from clicktrain.session.runner import Runner
 from clicktrain.session.signals import SessionSignals
-from clicktrain.session.values import ImageInput
+from clicktrain.session.values import ImageInput, same_clicks
 from clicktrain.session.work import classify, known_classes, label_classes, learn
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from clicktrain.session.protocol import Classifier
     from clicktrain.session.runner import Task
     from clicktrain.session.values import Prediction
+    from clicktrain.types import IntArray, LabelArray
 
 __all__ = ["Session"]
 
@@ -87,6 +90,16 @@ class Session:
         """Number of clicks of class `number`."""
         return self._clicks.count(number) if self._clicks is not None else 0
 
+    def pixels_of(self, number: int) -> tuple[IntArray, ...]:
+        """Return the array indices of the clicks of class `number`, one array per axis."""
+        if self._clicks is None:
+            return ()
+        return tuple(self._clicks.positions_px[self._clicks.classes == number].T)
+
+    def blank_labels(self) -> LabelArray:
+        """Return an empty labels image for the open image."""
+        return np.zeros(self._open_image().shape_px, np.uint8)
+
     def set_image(self, array: Any, axes: str, name: str = "image") -> None:
         """Open an image; work for the one before stops, its clicks are put away.
 
@@ -115,7 +128,9 @@ class Session:
         self.set_clicks(None)
 
     def set_clicks(self, clicks: Clicks | None) -> None:
-        """Replace the clicks; a class that is new in them joins the table."""
+        """Replace the clicks; a class that is new in them joins the table, `clicks_changed` tells if they differ."""
+        if same_clicks(clicks, self._clicks):
+            return
         self._clicks = clicks
         if clicks is not None:
             self.classes.ensure(clicks.present)
@@ -196,12 +211,18 @@ class Session:
             self._runner.submit(_SAVE, job, self.events.saved.emit)
 
     def load_model(self, path: str | PathLike[str]) -> None:
-        """Replace the classifier by that of a model file; `model_changed` or `failed` answers."""
+        """Replace the classifier by that of a model file; `loaded` or `failed` answers."""
 
         def job(task: Task) -> Classifier:
             return self._classifier_type().load(Path(path))
 
-        self._runner.submit(_CLASSIFY, job, self._take_classifier)
+        def publish(classifier: Classifier) -> None:
+            self._classifier = classifier
+            self._fitted = True
+            self.classes.update(classifier.class_infos)
+            self.events.loaded.emit(str(path))
+
+        self._runner.submit(_CLASSIFY, job, publish)
 
     def cancel(self) -> None:
         """Stop training, predicting or loading at its next step; nothing that was trained or clicked is lost."""
@@ -225,7 +246,6 @@ class Session:
                 label_classes(classifier, self.classes)
                 self._fitted = True
                 self.events.trained.emit(report)
-                self.events.model_changed.emit()
                 return classify(task, classifier, image) if then_classify else None
 
             self._runner.submit(_CLASSIFY, job, self._publish)
@@ -233,12 +253,6 @@ class Session:
     def _publish(self, prediction: Prediction | None) -> None:
         if prediction is not None:
             self.events.predicted.emit(prediction)
-
-    def _take_classifier(self, classifier: Classifier) -> None:
-        self._classifier = classifier
-        self._fitted = True
-        self.classes.update(classifier.class_infos)
-        self.events.model_changed.emit()
 
     def _get_classifier(self) -> Classifier:
         if self._classifier is None:

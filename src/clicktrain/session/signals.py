@@ -13,9 +13,9 @@ __all__ = ["SessionSignals"]
 class SessionSignals(SignalGroup):
     """Signals of a session.
 
-    Those that tell of background work (`progressed`, `trained`, `predicted`, `failed`, `cancelled`, `busy_changed`,
-    and after loading a model `classes_changed` and `model_changed`) are emitted on the worker thread. Values that can
-    change again at once (`busy`, `classes`) are best read from the session when the signal arrives.
+    Those that tell of background work (`progressed`, `trained`, `predicted`, `saved`, `loaded`, `failed`, `cancelled`,
+    the end of `busy_changed`, and `classes_changed` after loading a model) are emitted on the worker thread. What can
+    change again at once (`busy`, `classes`) is best read from the session when the signal arrives.
     """
 
     progressed = Signal(Progress)
@@ -26,5 +26,5 @@ class SessionSignals(SignalGroup):
     busy_changed = Signal(bool)
     classes_changed = Signal()
     clicks_changed = Signal()
-    model_changed = Signal()
     saved = Signal(str)
+    loaded = Signal(str)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from clicktrain.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from clicktrain.clicks import Clicks
     from clicktrain.types import FloatArray, LabelArray
 
 __all__ = ["ImageInput", "Prediction", "TrainingReport"]
@@ -55,6 +58,17 @@ class ImageInput:
 def spatial(shape: Sequence[int], axes: str) -> tuple[int, ...]:
     """Return the sizes of the axes that are not channels."""
     return tuple(int(size) for size, axis in zip(shape, axes, strict=True) if axis != "C")
+
+
+def same_clicks(one: Clicks | None, other: Clicks | None) -> bool:
+    """Tell whether both hold the same pixels with the same classes, in the same order."""
+    if one is None or other is None:
+        return one is other
+    return (
+        one.shape_px == other.shape_px
+        and np.array_equal(one.positions_px, other.positions_px)
+        and np.array_equal(one.classes, other.classes)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,44 @@
+"""From the session's worker thread to the thread of the widgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+if TYPE_CHECKING:
+    from clicktrain.session import Session
+
+__all__ = ["SessionBridge"]
+
+
+class SessionBridge(QObject):
+    """Repeats the session's signals as Qt signals.
+
+    Qt delivers a signal that another thread emits through the event loop of the receiver, so slots may touch widgets
+    and layers. Slots must be methods of a QObject, or Qt cannot know their thread.
+    """
+
+    progressed = Signal(object)
+    trained = Signal(object)
+    predicted = Signal(object)
+    saved = Signal(str)
+    loaded = Signal(str)
+    failed = Signal(str)
+    cancelled = Signal()
+    busy_changed = Signal()
+    classes_changed = Signal()
+    clicks_changed = Signal()
+
+    def __init__(self, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        session.events.connect(self._repeat)
+
+    def close(self) -> None:
+        """Stop listening to the session."""
+        self._session.events.disconnect(self._repeat)
+
+    def _repeat(self, info: Any) -> None:
+        name = info.signal.name
+        getattr(self, name).emit(*(() if name == "busy_changed" else info.args))

@@ -1,0 +1,47 @@
+"""Open napari on a sample that is already trained, ready to go on clicking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Layer
+
+import napari
+from clicktrain.napari.clicks_layers import BRUSH_PX
+from clicktrain.napari.dock import ClickTrainWidget
+from clicktrain.napari.samples import layers_of
+from clicktrain.session import Session
+
+if TYPE_CHECKING:
+    from clicktrain.data.samples import Sample
+    from clicktrain.session.protocol import Classifier
+
+__all__ = ["open_demo", "show_sample"]
+
+
+def open_demo(sample: Sample, classifier: Classifier | None = None) -> None:
+    """Open napari with a sample, its clicks and its classes; return when the window is closed.
+
+    Parameters
+    ----------
+    sample : Sample
+    classifier : Classifier, optional
+        A classifier trained on the sample; its prediction is shown at once.
+    """
+    show_sample(napari.Viewer(title="ClickTrain"), sample, classifier)
+    napari.run()
+
+
+def show_sample(viewer: napari.Viewer, sample: Sample, classifier: Classifier | None = None) -> ClickTrainWidget:
+    """Show a sample in a viewer with the dock widget beside it and return the widget."""
+    for data, options, kind in layers_of(sample):
+        layer = viewer.add_layer(Layer.create(data, options, kind))
+    layer.brush_size = BRUSH_PX
+    layer.selected_label = 1
+    layer.mode = "paint"
+    widget = ClickTrainWidget(viewer, Session(classifier))
+    widget.session.classes.update(sample.class_infos)
+    viewer.window.add_dock_widget(widget, name="ClickTrain", area="right")
+    if widget.session.fitted:
+        widget.session.predict()
+    return widget

@@ -1,0 +1,67 @@
+"""A combo box of layers that follows the viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.components import LayerList
+    from napari.layers import Layer
+
+__all__ = ["LayerChoice"]
+
+
+class LayerChoice:
+    """Choose one of the layers that `accepts` says yes to; the first is chosen by itself.
+
+    Parameters
+    ----------
+    layers : LayerList
+    accepts : callable of one Layer
+    tooltip : str
+
+    Attributes
+    ----------
+    changed : psygnal.Signal
+        Emitted with the chosen layer or None, also when the chosen layer is removed.
+    """
+
+    def __init__(self, layers: LayerList, accepts: Callable[[Layer], bool], tooltip: str) -> None:
+        self._layers = layers
+        self._accepts = accepts
+        self._combo = ComboBox(choices=self._choices, nullable=False, tooltip=tooltip)
+        self.changed = self._combo.changed
+        self._events = (layers.events.inserted, layers.events.removed, layers.events.reordered, layers.events.renamed)
+        for event in self._events:
+            event.connect(self.refresh)
+
+    @property
+    def native(self) -> Any:
+        """The Qt widget."""
+        return self._combo.native
+
+    @property
+    def value(self) -> Layer | None:
+        """The chosen layer."""
+        return self._combo.value
+
+    @value.setter
+    def value(self, layer: Layer) -> None:
+        self._combo.value = layer
+
+    def refresh(self, event: object = None) -> None:
+        """Look again which layers there are."""
+        self._combo.reset_choices()
+
+    def close(self) -> None:
+        """Stop following the viewer."""
+        for event in self._events:
+            event.disconnect(self.refresh)
+
+    def _choices(self, combo: object) -> list[tuple[str, Layer]]:
+        # Upside down, so that the topmost layer comes first, as in the viewer's list.
+        return [(layer.name, layer) for layer in reversed(self._layers) if self._accepts(layer)]

@@ -1,0 +1,112 @@
+"""What ClickTrain needs to know of a napari layer: its axes, its pixels, its place in the world."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from clicktrain.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.layers import Image, Layer
+
+    from clicktrain.config import ClassInfo
+
+__all__ = [
+    "UNKNOWN_COLOR",
+    "array_of",
+    "axes_of",
+    "is_result",
+    "is_stack",
+    "label_colors",
+    "mark",
+    "note_of",
+    "result_of",
+    "spatial_transform",
+]
+
+# Layers that ClickTrain makes say so here: {"role": "clicks" | "classes" | "confidence", ...}.
+METADATA_KEY = "clicktrain"
+
+# Painted over where a label has no class yet.
+UNKNOWN_COLOR = "#808080"
+
+
+def mark(role: str, image: Layer | None = None, **more: Any) -> dict[str, Any]:
+    """Return layer metadata that names the layer's role and the image layer it belongs to."""
+    return {METADATA_KEY: {"role": role, "image": image.unique_id if image is not None else None, **more}}
+
+
+def note_of(layer: Layer) -> dict[str, Any]:
+    """Return what ClickTrain noted in a layer's metadata."""
+    note = layer.metadata.get(METADATA_KEY, {})
+    return note if isinstance(note, dict) else {}
+
+
+def is_result(layer: Layer) -> bool:
+    """Tell whether the layer holds a prediction, not something to learn from."""
+    return note_of(layer).get("role") in ("classes", "confidence")
+
+
+def result_of(layers: Iterable[Layer], image: Layer, role: str) -> Layer | None:
+    """Find the layer of that role that was made for `image`."""
+    wanted = {"role": role, "image": image.unique_id}
+    return next((layer for layer in layers if wanted.items() <= note_of(layer).items()), None)
+
+
+def is_stack(layer: Image) -> bool:
+    """Tell whether the layer has a third axis that could mean several things."""
+    return not layer.rgb and layer.ndim == 3
+
+
+def axes_of(layer: Image, stack_axes: str = "CYX") -> str:
+    """Return axis names for the layer's array; `stack_axes` says what the axes of a stack are.
+
+    Raises
+    ------
+    ImageError
+        If the layer has more axes than ClickTrain can read.
+    """
+    if is_stack(layer):
+        return stack_axes
+    if layer.ndim != 2:
+        raise ImageError(
+            f"image layer must have 2 axes, be RGB, or have channels and 2 axes, got {layer.ndim} axes in "
+            f"{layer.name!r}. Split the layer first."
+        )
+    return "YXC" if layer.rgb else "YX"
+
+
+def array_of(layer: Image) -> Any:
+    """Return the layer's pixels at full resolution, as they are stored."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def spatial_transform(layer: Image) -> dict[str, Any]:
+    """Return the layer's place in the world as keyword arguments for a layer of its last two axes."""
+    kept = [layer.ndim - 2, layer.ndim - 1]
+    affine_kept = [*kept, layer.ndim]
+    return {
+        "scale": layer.scale[kept],
+        "translate": layer.translate[kept],
+        "rotate": layer.rotate[kept][:, kept],
+        "shear": _spatial_shear(layer, kept),
+        "affine": layer.affine.affine_matrix[affine_kept][:, affine_kept],
+        "axis_labels": tuple(layer.axis_labels[axis] for axis in kept),
+        "units": tuple(layer.units[axis] for axis in kept),
+    }
+
+
+def _spatial_shear(layer: Image, kept: list[int]) -> Any:
+    if layer.shear.ndim == 2:
+        return layer.shear[kept][:, kept]
+    # napari flattens the shear matrix to its entries above the diagonal, row by row.
+    pairs = list(combinations(range(layer.ndim), 2))
+    return layer.shear[[pairs.index((kept[0], kept[1]))]]
+
+
+def label_colors(infos: Iterable[ClassInfo]) -> dict[int | None, str]:
+    """Return the class colours as napari's labels layers take them."""
+    return {None: UNKNOWN_COLOR, 0: "transparent"} | {info.number: info.color for info in infos}

@@ -1,0 +1,68 @@
+"""The two layers that show a prediction: `NAME classes` and `NAME confidence`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+
+from clicktrain.napari.layers import label_colors, mark, result_of, spatial_transform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from napari.components import LayerList, ViewerModel
+    from napari.layers import Layer
+
+    from clicktrain.config import ClassInfo
+    from clicktrain.session import Prediction
+
+__all__ = ["recolor", "show_prediction"]
+
+_OPACITY = 0.45
+
+
+def show_prediction(
+    viewer: ViewerModel, image: Image, prediction: Prediction, infos: Iterable[ClassInfo]
+) -> tuple[Labels, Image]:
+    """Show a prediction over `image`; layers that are there are updated in place, missing ones are made.
+
+    Returns
+    -------
+    tuple of (Labels, Image)
+        The layers of the classes and of the confidence.
+    """
+    confidence = _show(viewer.layers, image, "confidence", prediction.confidence, _new_confidence)
+    classes = _show(viewer.layers, image, "classes", prediction.classes, _new_classes)
+    classes.colormap = label_colors(infos)
+    return classes, confidence
+
+
+def recolor(layers: LayerList, image: Image, infos: Iterable[ClassInfo]) -> None:
+    """Give the classes layer of `image`, if there is one, the colours of the classes."""
+    layer = result_of(layers, image, "classes")
+    if layer is not None:
+        layer.colormap = label_colors(infos)
+
+
+def _show(layers: LayerList, image: Image, role: str, data: Any, new: Callable[..., Layer]) -> Any:
+    layer = result_of(layers, image, role)
+    if layer is None:
+        active = layers.selection.active
+        layer = new(data, name=f"{image.name} {role}", metadata=mark(role, image), **spatial_transform(image))
+        # Just above the image and so below the clicks, which the user goes on painting.
+        layers.insert(layers.index(image) + 1, layer)
+        layers.selection.active = active
+        return layer
+    layer.data = data
+    for name, value in spatial_transform(image).items():
+        setattr(layer, name, value)
+    return layer
+
+
+def _new_classes(data: Any, **place: Any) -> Labels:
+    return Labels(data, opacity=_OPACITY, **place)
+
+
+def _new_confidence(data: Any, **place: Any) -> Image:
+    return Image(data, colormap="viridis", contrast_limits=(0, 1), visible=False, **place)
