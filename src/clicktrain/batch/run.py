@@ -17,11 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from numpy.typing import ArrayLike
-
     from clicktrain.batch.plan import PredictJob
     from clicktrain.config import ClassInfo
-    from clicktrain.types import FloatArray, IntArray, LabelArray, ProgressCallback
+    from clicktrain.types import AnyArray, FloatArray, IntArray, LabelArray, ProgressCallback
 
 __all__ = ["BatchProgress", "FileResult", "PixelModel", "predict_files"]
 
@@ -38,7 +36,7 @@ class PixelModel(Protocol):
         """Name and colour of each class, in the order of `classes_`."""
 
     def predict_proba(
-        self, image: ArrayLike, *, axes: str | None = None, progress: ProgressCallback | None = None
+        self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
     ) -> FloatArray:
         """Return class probabilities of shape (K, Y, X)."""
 

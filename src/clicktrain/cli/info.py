@@ -1,0 +1,67 @@
+"""`clicktrain info`."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from clicktrain.config import ClassInfo, ModelSummary
+
+__all__ = ["info"]
+
+
+def info(model: Annotated[Path, typer.Argument(help="Model file.")]) -> None:
+    """Show what a model file holds."""
+    from rich.console import Console
+
+    from clicktrain.api import PixelClassifier
+
+    summary = PixelClassifier.load(model, device="cpu").summary()
+    console = Console()
+    with console.capture() as shown:
+        console.print(_table(model, summary))
+    typer.echo(shown.get(), nl=False)
+
+
+def _table(model: Path, summary: ModelSummary) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(str(model)), title_justify="left", show_header=False, show_lines=True)
+    for name, field in type(summary).model_fields.items():
+        value = getattr(summary, name)
+        if name == "classes":
+            shown = _classes(value, summary.clicks.per_class)
+        else:
+            shown = Text(_plain(value))
+        table.add_row(field.title or name, shown)
+    return table
+
+
+def _classes(classes: tuple[ClassInfo, ...], clicks: dict[int, int]) -> Text:
+    from rich.text import Text
+
+    lines = [
+        Text.assemble(("■ ", each.color), f"{each.number} {each.name}, {clicks.get(each.number, 0)} clicked pixels")
+        for each in classes
+    ]
+    return Text("\n").join(lines)
+
+
+def _plain(value: Any) -> str:
+    from pydantic import BaseModel
+
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        return "\n".join(f"{fields[name].title or name}: {_plain(getattr(value, name))}" for name in fields)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(_plain(item) for item in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,17 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+from clicktrain.config import DeviceName
+
+__all__ = ["Axes", "Device"]
+
+Axes: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help='Axes of all images, such as "YX", "YXC" or "CYX", where the files do not tell them.'),
+]
+Device: TypeAlias = Annotated[DeviceName, typer.Option(help='Where to compute; "auto" takes a GPU if there is one.')]

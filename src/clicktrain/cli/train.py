@@ -1,0 +1,107 @@
+"""`clicktrain train`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clicktrain.cli.options import Axes, Device  # noqa: TC001
+from clicktrain.cli.shell import progress_bar
+from clicktrain.config import PresetName, default_class
+from clicktrain.errors import ClicksError, ImageError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clicktrain.clicks import Clicks
+    from clicktrain.config import ClassInfo
+    from clicktrain.types import FloatArray
+
+__all__ = ["train"]
+
+_SUFFIX = ".clicktrain"
+
+
+def train(
+    images: Annotated[list[str], typer.Argument(help="Image files, folders or patterns: PNG, JPEG, TIFF, NPY.")],
+    clicks: Annotated[
+        list[str],
+        typer.Option(
+            help="Labels images or CSV tables (y,x,class): one per image, in order, or a folder of same names."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help=f"Model file to write, ends in {_SUFFIX}.")],
+    axes: Axes = None,
+    preset: Annotated[PresetName, typer.Option(help="Size of the network.")] = "auto",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
+    device: Device = "auto",
+    class_names: Annotated[
+        str | None, typer.Option(help='Names of the classes, in the order of their numbers: "nucleus,background".')
+    ] = None,
+) -> None:
+    """Train a model on clicked pixels."""
+    from clicktrain.cli.pairs import pair_clicks
+    from clicktrain.io.files import ensure_writable
+    from clicktrain.io.paths import expand_inputs
+
+    if output.suffix != _SUFFIX:
+        raise StorageError(f"--output must end in {_SUFFIX}, got `{output}`.")
+    ensure_writable(output)
+    found = expand_inputs(images)
+    pairs = pair_clicks(found, clicks)
+    examples = [_read_example(image, file, axes) for image, file in pairs]
+    infos = _class_infos([part for _, part in examples], class_names)
+
+    from clicktrain.api import PixelClassifier
+
+    classifier = PixelClassifier(preset=preset, seed=seed, device=device)
+    classifier.class_infos = infos
+    start_s = time.perf_counter()
+    with progress_bar("training") as show:
+        classifier.fit(
+            [image for image, _ in examples],
+            [part for _, part in examples],
+            axes="CYX",
+            progress=lambda step: show(step.fraction, step.stage),
+        )
+    seconds = time.perf_counter() - start_s
+    classifier.save(output)
+    _tell([part for _, part in examples], infos, len(found), seconds)
+    typer.echo(f"model      {output}")
+
+
+def _read_example(image_path: Path, clicks_path: Path, axes: str | None) -> tuple[FloatArray, Clicks]:
+    from clicktrain.io.axes import to_channels_first
+    from clicktrain.io.clicks import read_clicks
+    from clicktrain.io.images import read_image
+
+    file = read_image(image_path, axes=axes)
+    try:
+        image = to_channels_first(file.array, file.axes)
+    except ImageError as error:
+        raise ImageError(f"`{image_path}`: {error}") from error
+    return image, read_clicks(clicks_path, image.shape[1:])
+
+
+def _class_infos(clicks: Sequence[Clicks], class_names: str | None) -> list[ClassInfo]:
+    infos = [default_class(number) for number in sorted({number for part in clicks for number in part.present})]
+    if class_names is None:
+        return infos
+    names = [name.strip() for name in class_names.split(",")]
+    if len(names) != len(infos) or not all(names):
+        raise ClicksError(
+            f"--class-names must be {len(infos)} names separated by commas, one per clicked class, got {class_names!r}."
+        )
+    return [info.model_copy(update={"name": name}) for info, name in zip(infos, names, strict=True)]
+
+
+def _tell(clicks: Sequence[Clicks], infos: Sequence[ClassInfo], n_found: int, seconds: float) -> None:
+    without = n_found - len(clicks)
+    typer.echo(f"images     {len(clicks)}" + (f" ({without} more have no clicks and were left out)" if without else ""))
+    for info in infos:
+        n_px = sum(part.count(info.number) for part in clicks)
+        typer.echo(f"class {info.number:<4} {info.name}: {n_px} clicked pixels")
+    typer.echo(f"trained    in {seconds:.1f} s")
