@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["read_clicks", "write_clicks_csv"]
 
 _COLUMNS = ("y", "x", "class")
+# Results are written as uint16 at most.
+_MAX_CLASS = 65535
 
 
 def read_clicks(path: Path, shape_px: Sequence[int]) -> Clicks:
@@ -111,6 +113,6 @@ def _row(cells: list[str], shape_px: tuple[int, ...]) -> tuple[int, int, int]:
     number = float(cells[2])
     if not (0 <= y < shape_px[0] and 0 <= x < shape_px[1]):
         raise ValueError(f"the pixel must lie inside the image of shape {shape_px}, got y={y}, x={x}")
-    if number < 1 or number != int(number):
-        raise ValueError(f"the class must be a whole number from 1, got {cells[2].strip()}")
+    if not (1 <= number <= _MAX_CLASS and number.is_integer()):
+        raise ValueError(f"the class must be a whole number from 1 to {_MAX_CLASS}, got {cells[2].strip()}")
     return y, x, int(number)
