@@ -29,6 +29,10 @@ demo: libraries-demo $(STAMPS)/all ## train and predict the bundled image, write
 test: libraries-test $(STAMPS)/tox ## lint, types, imports, docs, wheel and all tests
 	PYTHON="$(BIN)/python" bash scripts/run_checks.sh
 
+.PHONY: docs
+docs: libraries-venv $(STAMPS)/tox ## the documentation as a site, in site/
+	$(BIN)/python -m tox run -e docs
+
 .PHONY: lock
 lock: libraries-venv $(STAMPS)/venv ## write requirements/tested.txt anew
 	PIP_CONSTRAINT= $(BIN)/python -m pip install --quiet --upgrade pip

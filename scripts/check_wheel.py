@@ -65,12 +65,12 @@ def train_and_predict(folder: Path) -> None:
     tifffile.imwrite(folder / "image.tif", image.astype(np.uint8))
     tifffile.imwrite(folder / "labels.tif", labels)
 
-    clicktrain("train", folder / "image.tif", folder / "labels.tif", "--out", folder / "two.clicktrain")
-    clicktrain("info", folder / "two.clicktrain")
-    clicktrain("predict", folder / "two.clicktrain", folder / "image.tif", "--out", folder / "out")
+    model = folder / "two.clicktrain"
+    clicktrain("train", folder / "image.tif", "--clicks", folder / "labels.tif", "--output", model)
+    clicktrain("info", model)
+    clicktrain("predict", model, folder / "image.tif", "--output", folder / "out")
 
-    classes = next(path for path in sorted((folder / "out").iterdir()) if "classes" in path.name)
-    predicted = tifffile.imread(classes)
+    predicted = tifffile.imread(folder / "out" / "image_classes.tif")
     agreement = (predicted == np.where(np.arange(64) < 32, 1, 2)).mean()
     require(agreement > 0.9, f"classes agree with the truth at {agreement:.0%} of the pixels only")
 
