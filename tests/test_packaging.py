@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import tomllib
 from importlib.metadata import entry_points, metadata, version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 import clicktrain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).parents[1]
 MANIFEST = yaml.safe_load((ROOT / "napari.yaml").read_text())
@@ -25,6 +29,23 @@ DISTRIBUTION = "napari-clicktrain"
 def project() -> dict[str, Any]:
     with (ROOT / "pyproject.toml").open("rb") as file:
         return tomllib.load(file)
+
+
+def plain_names(requirements: Iterable[str]) -> set[str]:
+    """Names of requirements, in the one spelling that all others are the same as."""
+    return {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~! ]", line)[0]).lower() for line in requirements}
+
+
+def imported_packages() -> set[str]:
+    """Top-level names that any module of the package imports."""
+    names: set[str] = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add((node.module or "clicktrain").partition(".")[0])
+    return names
 
 
 def test_installed_manifest_is_the_one_at_the_root() -> None:
@@ -73,8 +94,20 @@ def test_package_says_it_is_typed() -> None:
 
 
 def test_base_install_has_no_gui_and_no_cluster() -> None:
-    required = {re.split(r"[^\w-]", line)[0].lower() for line in project()["project"]["dependencies"]}
+    required = plain_names(project()["project"]["dependencies"])
     assert required.isdisjoint({"napari", "magicgui", "qtpy", "superqt", "pyqt6", "pyside6", "dask", "distributed"})
+
+
+def test_what_is_imported_is_required_and_what_is_required_is_imported() -> None:
+    known_as = {"PIL": "pillow", "skimage": "scikit-image"}
+    # Triton comes with CUDA builds of torch; npe2 reads the manifest; the package may import itself.
+    apart = {"triton", "npe2", "clicktrain"}
+    imported = {known_as.get(name, name) for name in imported_packages()} - set(sys.stdlib_module_names)
+    document = project()["project"]
+    assert (
+        imported - apart
+        == plain_names([*document["dependencies"], *document["optional-dependencies"]["napari"]]) - apart
+    )
 
 
 def test_tested_versions_are_exact_sorted_and_portable() -> None:
@@ -86,10 +119,8 @@ def test_tested_versions_are_exact_sorted_and_portable() -> None:
 
 
 def test_every_requirement_has_a_tested_version() -> None:
-    names = {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower() for line in TESTED.splitlines()}
     document = project()
     wanted = [*document["project"]["dependencies"], *document["build-system"]["requires"]]
     wanted += [line for extra in document["project"]["optional-dependencies"].values() for line in extra]
     wanted += [line for group in document["dependency-groups"].values() for line in group if isinstance(line, str)]
-    needed = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~! ]", line)[0]).lower() for line in wanted}
-    assert needed - {DISTRIBUTION} <= names
+    assert plain_names(wanted) - {DISTRIBUTION} <= plain_names(TESTED.splitlines())
