@@ -13,6 +13,7 @@ from clicktrain.errors import ClicksError, ClickTrainError, ImageError, NotFitte
 from clicktrain.session.classes import ClassTable
 from clicktrain.session.runner import Runner
 from clicktrain.session.signals import SessionSignals
+from clicktrain.session.triton_guard import bind_triton_to_itself
 from clicktrain.session.values import ImageInput, same_clicks
 from clicktrain.session.work import classify, known_classes, label_classes, learn
 
@@ -255,11 +256,13 @@ class Session:
             self.events.predicted.emit(prediction)
 
     def _get_classifier(self) -> Classifier:
+        classifier_type = self._classifier_type()
         if self._classifier is None:
-            self._classifier = self._classifier_type()()
+            self._classifier = classifier_type()
         return self._classifier
 
     def _classifier_type(self) -> type[Classifier]:
+        bind_triton_to_itself()
         if self._classifier is not None:
             return type(self._classifier)
         # Loading torch takes seconds, so it is left to the worker thread.

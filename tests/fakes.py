@@ -1,0 +1,71 @@
+"""Stand-ins that make it possible to look at what happens in the middle of the work."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import numpy as np
+
+from clicktrain.config import ClassInfo
+from clicktrain.errors import ModelFileError, NotFittedError
+from clicktrain.types import Progress
+
+
+class FakeClassifier:
+    """Nearest mean grey value; training can be held at its first step to look at what happens meanwhile."""
+
+    def __init__(self) -> None:
+        self.means: dict[int, float] = {}
+        self.class_infos: tuple[ClassInfo, ...] = ()
+        self.calls: list[str] = []
+        self.error: Exception | None = None
+        self.started = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    @property
+    def classes_(self):
+        if not self.means:
+            raise NotFittedError("not fitted")
+        return np.array(sorted(self.means), np.int64)
+
+    def fit(self, images, labels, *, axes=None, progress=None):
+        self.calls.append("fit")
+        return self._learn(images, labels, progress)
+
+    def partial_fit(self, images, labels, *, axes=None, progress=None):
+        self.calls.append("partial_fit")
+        return self._learn(images, labels, progress)
+
+    def _learn(self, image, clicks, progress):
+        image = np.asarray(image)
+        for step in range(3):
+            progress(Progress("training", step, 3, loss=1.0 / (step + 1)))
+            self.started.set()
+            assert self.go_on.wait(10)
+        if self.error is not None:
+            raise self.error
+        values = image[tuple(clicks.positions_px.T)]
+        self.means = {number: float(values[clicks.classes == number].mean()) for number in clicks.present}
+        return self
+
+    def predict_proba(self, image, *, axes=None, progress=None):
+        self.calls.append("predict")
+        progress(Progress("predicting", 0, 1))
+        score = np.stack([-np.abs(image - self.means[int(number)]) for number in self.classes_])
+        weight = np.exp(score)
+        return (weight / weight.sum(axis=0)).astype(np.float32)
+
+    def save(self, path):
+        path.write_text(json.dumps([self.means, [info.model_dump() for info in self.class_infos]]))
+
+    @classmethod
+    def load(cls, path):
+        if not path.exists():
+            raise ModelFileError(f"`path` must be a model file, got {path.name}, which is not there.")
+        means, infos = json.loads(path.read_text())
+        loaded = cls()
+        loaded.means = {int(number): mean for number, mean in means.items()}
+        loaded.class_infos = tuple(ClassInfo(**info) for info in infos)
+        return loaded
