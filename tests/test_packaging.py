@@ -104,10 +104,8 @@ def test_what_is_imported_is_required_and_what_is_required_is_imported() -> None
     apart = {"triton", "npe2", "clicktrain"}
     imported = {known_as.get(name, name) for name in imported_packages()} - set(sys.stdlib_module_names)
     document = project()["project"]
-    assert (
-        imported - apart
-        == plain_names([*document["dependencies"], *document["optional-dependencies"]["napari"]]) - apart
-    )
+    required = plain_names(document["dependencies"] + document["optional-dependencies"]["napari"])
+    assert imported - apart == required - apart
 
 
 def test_tested_versions_are_exact_sorted_and_portable() -> None:
