@@ -1,0 +1,54 @@
+"""Write the figures of benchmarks/results/*.json into README.md and docs: python benchmarks/figures.py [--check]."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", ROOT / "docs" / "index.md")
+BLOCK = re.compile(r"(<!-- figures:begin -->\n).*?(<!-- figures:end -->)", re.DOTALL)
+
+# Figure, how it is called, and how its number is shown.
+ROWS = (
+    ("demo.fit_s", "train on the demo's image (512 x 512 RGB, {demo.clicked_px:.0f} clicked pixels)", "{:.1f} s"),
+    ("demo.predict_s", "classify it", "{:.2f} s"),
+    ("demo.partial_fit_s", "go on training after more strokes", "{:.1f} s"),
+    ("demo.agreement", "held-back clicks that get the right class", "{:.1%}"),
+    ("live.gui_gap_p99_s", "gaps of a 20 ms GUI timer while training, 99 % are below", "{:.3f} s"),
+    ("live.gui_gap_max_s", "the largest of these gaps", "{:.3f} s"),
+    ("live.cancel_p95_s", "from Cancel to idle, 95 % are below", "{:.2f} s"),
+    ("startup.import_s", "`import clicktrain`", "{:.3f} s"),
+)
+
+
+def table() -> str:
+    reports = [json.loads(path.read_text()) for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"))]
+    figures = {key: value for report in reports for key, value in report["figures"].items()}
+    machine = reports[0]["machine"]
+    lines = [f"Measured on {machine['cores']} cores of an {machine['processor']}, no GPU:\n", "| | |", "| --- | --- |"]
+    for key, title, form in ROWS:
+        name = re.sub(r"\{([\w.]+):(.*?)\}", lambda m: format(figures[m[1]], m[2]), title)
+        lines.append(f"| {name} | {form.format(figures[key])} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="change nothing; fail if a page is not up to date")
+    check = parser.parse_args().check
+    block = table()
+    for page in PAGES:
+        old = page.read_text()
+        new = BLOCK.sub(lambda match: match[1] + block + match[2], old)
+        if check and new != old:
+            sys.exit(f"{page.name} must show the figures of benchmarks/results; run python benchmarks/figures.py")
+        if not check:
+            page.write_text(new)
+
+
+if __name__ == "__main__":
+    main()
