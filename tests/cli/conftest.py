@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from clicktrain.cli.app import app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIDE_PX = 48
+
+
+def halves(seed: int, side_px: int = SIDE_PX) -> np.ndarray:
+    """Grey image whose left half is dark and whose right half is bright, (Y, X) uint8."""
+    image = np.random.default_rng(seed).integers(0, 60, (side_px, side_px))
+    image[:, side_px // 2 :] += 150
+    return image.astype(np.uint8)
+
+
+def strokes(side_px: int = SIDE_PX) -> np.ndarray:
+    """Labels for `halves`: 1 on the left, 2 on the right."""
+    labels = np.zeros((side_px, side_px), np.uint8)
+    labels[5:9, 4:12] = 1
+    labels[20:24, -12:-4] = 2
+    return labels
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Folder `images` with a.png, b.png, c.png."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for seed, name in enumerate("abc"):
+        Image.fromarray(halves(seed)).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """Folder `clicks` with a.png and b.csv."""
+    folder = tmp_path / "clicks"
+    folder.mkdir()
+    Image.fromarray(strokes()).save(folder / "a.png")
+    rows = [f"{y},{x},{strokes()[y, x]}" for y, x in np.argwhere(strokes())]
+    (folder / "b.csv").write_text("\n".join(["y,x,class", *rows]))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that tells the halves apart."""
+    from clicktrain import PixelClassifier
+
+    path = tmp_path_factory.mktemp("model") / "halves.clicktrain"
+    PixelClassifier(preset="fast").fit(halves(0), strokes()).save(path)
+    return path
+
+
+@pytest.fixture
+def clicktrain():
+    """Run the command in this process; all arguments are turned into text."""
+    runner = CliRunner()
+    return lambda *args: runner.invoke(app, [str(arg) for arg in args])
+
+
+@pytest.fixture
+def start():
+    """Start the command as a process of its own."""
+
+    def begin(*args: object, **options) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "clicktrain", *map(str, args)]
+        environment = {key: value for key, value in os.environ.items() if "DISPLAY" not in key}
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment} | options
+        return subprocess.Popen(command, text=True, **options)
+
+    return begin

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from clicktrain import PixelClassifier
+from clicktrain.config import ClassInfo
+
+
+def test_info_names_what_the_model_file_holds(clicktrain, model):
+    result = clicktrain("info", model)
+    assert result.exit_code == 0, result.output
+    summary = PixelClassifier.load(model).summary()
+    assert str(summary.format_version) in result.stdout
+    assert summary.versions["torch"].split("+")[0] in result.stdout
+    assert "1 class 1, 32 clicked pixels" in result.stdout
+    assert "2 class 2, 32 clicked pixels" in result.stdout
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(clicktrain, model, tmp_path):
+    classifier = PixelClassifier.load(model)
+    classifier.class_infos = [
+        ClassInfo(number=1, name="[red]a[/red]", color="#ff0000"),
+        ClassInfo(number=2, name="[/b]", color="#00ff00"),
+    ]
+    path = tmp_path / "m [b].clicktrain"
+    classifier.save(path)
+    result = clicktrain("info", path)
+    assert result.exit_code == 0, result.output
+    assert "[red]a[/red]" in result.stdout
+    assert "[/b]" in result.stdout
+
+
+def test_file_that_is_no_model_is_refused(clicktrain, tmp_path):
+    (tmp_path / "m.clicktrain").write_bytes(b"no model")
+    result = clicktrain("info", tmp_path / "m.clicktrain")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("clicktrain: ")
+    assert result.stderr.count("\n") == 1

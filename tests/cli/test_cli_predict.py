@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from clicktrain.io.images import read_image
+
+
+def test_folder_is_classified(clicktrain, model, images, tmp_path):
+    result = clicktrain("predict", model, images, "-o", tmp_path / "deep" / "out")
+    assert result.exit_code == 0, result.output
+    assert "3 of 3 images classified in " in result.stdout
+    out = tmp_path / "deep" / "out"
+    names = [f"{stem}_{kind}.tif" for stem in "abc" for kind in ("classes", "probabilities")]
+    assert sorted(os.listdir(out)) == names
+    classes = read_image(out / "c_classes.tif").array
+    assert (classes[:, :20] == 1).mean() > 0.95
+    assert (classes[:, -20:] == 2).mean() > 0.95
+    probabilities = tifffile.imread(out / "c_probabilities.tif")
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
+    np.testing.assert_array_equal(probabilities.argmax(axis=0) + 1, classes)
+
+
+def test_glob_takes_what_it_matches(clicktrain, model, images, tmp_path):
+    assert clicktrain("predict", model, f"{images}/[ab].png", "-o", tmp_path / "out").exit_code == 0
+    assert sorted(os.listdir(tmp_path / "out"))[::2] == ["a_classes.tif", "b_classes.tif"]
+
+
+@pytest.mark.parametrize(("option", "left"), [("--no-probabilities", "classes"), ("--no-classes", "probabilities")])
+def test_results_can_be_left_out(clicktrain, model, images, tmp_path, option, left):
+    assert clicktrain("predict", model, images / "a.png", "-o", tmp_path / "out", option).exit_code == 0
+    assert os.listdir(tmp_path / "out") == [f"a_{left}.tif"]
+
+
+def test_existing_results_are_replaced_only_when_asked(clicktrain, model, images, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a_classes.tif").write_bytes(b"old")
+    refused = clicktrain("predict", model, images, "-o", out)
+    assert refused.exit_code == 2
+    assert "a_classes.tif" in refused.stderr
+    assert os.listdir(out) == ["a_classes.tif"]
+    assert (out / "a_classes.tif").read_bytes() == b"old"
+    assert clicktrain("predict", model, images, "-o", out, "--overwrite").exit_code == 0
+    assert read_image(out / "a_classes.tif").array.shape == (48, 48)
+
+
+def test_files_that_failed_are_named_with_their_reason(clicktrain, model, images, tmp_path):
+    (images / "a.png").write_bytes(b"")
+    Image.fromarray(np.random.default_rng(0).integers(0, 9, (48, 48, 3), np.uint8)).save(images / "b.png")
+    result = clicktrain("predict", model, images, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "1 of 3 images classified" in result.stdout
+    first, second = result.stderr.splitlines()
+    assert "a.png` must hold an image, got an empty file" in first
+    assert "b.png`: image must have 1 channel" in second
+    assert sorted(os.listdir(tmp_path / "out")) == ["c_classes.tif", "c_probabilities.tif"]
+
+
+class TestBadInput:
+    """Each ends with exit code 2, one line on stderr that says what is wrong, and no output folder."""
+
+    @pytest.fixture
+    def refused(self, clicktrain, tmp_path):
+        def predict(*args):
+            result = clicktrain("predict", *args, *([] if "-o" in args else ["-o", tmp_path / "out"]))
+            assert result.exit_code == 2, result.output
+            assert result.stderr.startswith("clicktrain: ")
+            assert result.stderr.count("\n") == 1
+            assert not (tmp_path / "out").is_dir()
+            return result.stderr
+
+        return predict
+
+    def test_no_such_model(self, refused, images):
+        assert "missing.clicktrain" in refused(images / "missing.clicktrain", images)
+
+    @pytest.mark.parametrize("content", [b"", b"no model", b"PK\x03\x04"])
+    def test_model_that_is_none(self, refused, images, tmp_path, content):
+        (tmp_path / "m.clicktrain").write_bytes(content)
+        assert "m.clicktrain" in refused(tmp_path / "m.clicktrain", images)
+
+    def test_model_cut_off(self, refused, images, model, tmp_path):
+        (tmp_path / "m.clicktrain").write_bytes(model.read_bytes()[:-100])
+        assert "m.clicktrain" in refused(tmp_path / "m.clicktrain", images)
+
+    def test_no_match(self, refused, images, model):
+        assert "*.jpg" in refused(model, f"{images}/*.jpg")
+
+    def test_two_inputs_of_one_stem(self, refused, images, model):
+        np.save(images / "a.npy", np.eye(9))
+        assert "inputs must have different names" in refused(model, images)
+
+    def test_nothing_wanted(self, refused, images, model):
+        assert "got neither" in refused(model, images, "--no-classes", "--no-probabilities")
+
+    def test_output_folder_that_is_a_file(self, refused, images, model, tmp_path):
+        (tmp_path / "out").touch()
+        assert "must be a folder" in refused(model, images)
