@@ -152,7 +152,8 @@ class DenseNetwork(nn.Module):
         return covered_scores(program, image, covering)
 
     def _scores_px(self, image: Tensor) -> tuple[int, ...]:
-        """Spatial shape of the scores of an image, after a check that it fits."""
+        """Spatial shape of the scores of an image, after a check that it and the module's mode fit."""
+        _refuse_batch_statistics(self.module)
         channels = self.program.in_channels
         if image.ndim != self.ndim + 2 or image.shape[1] != channels:
             raise ShapeError(
@@ -224,6 +225,15 @@ def _check_against_module(module: nn.Module, program: Program) -> None:
             f"module must give (B, K) scores for patches of {program.fov} px, got shape {shape}. "
             "Give fov= as the side of the patches that get one score."
         )
+
+
+def _refuse_batch_statistics(module: nn.Module) -> None:
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training:
+            raise DensifyError(
+                f"layer {name!r} must be in eval mode, got train mode, where its result depends on the other patches "
+                "of the batch. Call its eval() before training, or use no BatchNorm."
+            )
 
 
 def _check_choice(strategy: str, choices: tuple[str, ...]) -> None:

@@ -49,6 +49,10 @@ class Step:
     grid : Grid
         Grid of the output.
     work : Work
+    run_in_place : callable, optional
+        Same as `run`, but may overwrite its first input.
+    overwritable : bool
+        Whether the output is a tensor of its own that no backward pass reads.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Step:
     inputs: tuple[int, ...]
     grid: Grid
     work: Work
+    run_in_place: Callable[..., Tensor] | None = None
+    overwritable: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,10 +90,13 @@ class Program:
         tensors: dict[int, Tensor] = {0: image}
         last_use = {number: i for i, step in enumerate(self.steps) for number in step.inputs}
         for i, step in enumerate(self.steps):
-            out = step.run(*(tensors[number] for number in step.inputs))
-            # Maps are as large as the image: each goes as soon as nothing needs it any more.
-            for number in set(step.inputs):
-                if last_use[number] == i and number != self.output:
-                    del tensors[number]
-            tensors[i + 1] = out
+            # Maps are as large as the image: each goes, or is overwritten, as soon as nothing needs it any more.
+            dying = {number for number in step.inputs if last_use[number] == i and number != self.output}
+            run = step.run_in_place if step.run_in_place and self._may_overwrite(step.inputs[0], dying) else step.run
+            tensors[i + 1] = run(*(tensors[number] for number in step.inputs))
+            for number in dying:
+                del tensors[number]
         return window(tensors[self.output], (0,) * len(scores_px), scores_px)
+
+    def _may_overwrite(self, number: int, dying: set[int]) -> bool:
+        return number in dying and number > 0 and self.steps[number - 1].overwritable

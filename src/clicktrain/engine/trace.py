@@ -82,16 +82,17 @@ def _input_channels(module: nn.Module, graph: fx.Graph, fov: tuple[int, ...] | N
     for node in graph.nodes:
         layer = module.get_submodule(node.target) if node.op == "call_module" else None
         if isinstance(layer, nn.Linear):
-            if fov is None:
-                raise DensifyError(
-                    "fov must be given for a module without convolutions. Call densify(module, fov=...)."
-                )
+            if fov is None or layer.in_features % prod(fov):
+                break
             return layer.in_features // prod(fov)
         if isinstance(layer, nn.Conv2d | nn.Conv3d):
             return layer.in_channels
         if is_exact_leaf(layer):
             return channels_of_leaf(layer, str(node.target))
-    raise DensifyError("module must have a convolution or an exact leaf with in_channels, got none.")
+    raise DensifyError(
+        "module must begin with a convolution or an exact leaf, or with a Linear over the pixels and fov= given, "
+        "so that the channels of its patches are known, got neither."
+    )
 
 
 def _walk(module: nn.Module, graph: fx.Graph, builder: Builder) -> PatchMap:

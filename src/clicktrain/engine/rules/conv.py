@@ -48,4 +48,5 @@ def conv(layer: Layer, module: nn.Conv2d | nn.Conv3d, node: PatchMap) -> PatchMa
         grid=node.grid.after_window(module.kernel_size, module.stride, module.dilation),
         channels=module.out_channels,
         work=Work(macs=macs),
+        overwritable=True,
     )

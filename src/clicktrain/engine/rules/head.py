@@ -85,6 +85,7 @@ def linear(layer: Layer, module: nn.Linear, node: PatchMap) -> PatchMap:
         grid=node.grid.after_window(size, ones, ones),
         channels=module.out_features,
         work=Work(macs=module.in_features * module.out_features),
+        overwritable=True,
     )
 
 

@@ -146,14 +146,20 @@ class Layer:
         channels: int | None = None,
         flat: bool | None = None,
         work: Work | None = None,
+        run_in_place: Callable[..., Tensor] | None = None,
+        overwritable: bool = False,
     ) -> PatchMap:
         """Add a step; what is not said stays as in the first input."""
         first = inputs[0]
         grid = grid or first.grid
         channels = first.channels if channels is None else channels
         work = work or Work(dense_elements=channels * len(inputs), patch_elements=channels * len(inputs))
-        self.builder.steps.append(Step(self.name, run, tuple(node.number for node in inputs), grid, work))
-        return PatchMap(len(self.builder.steps), grid, channels, first.flat if flat is None else flat)
+        numbers = tuple(node.number for node in inputs)
+        self.builder.steps.append(Step(self.name, run, numbers, grid, work, run_in_place, overwritable))
+        made = PatchMap(len(self.builder.steps), grid, channels, first.flat if flat is None else flat)
+        if self.builder.fov is not None:
+            self.counts(made)
+        return made
 
     def rename(self, node: PatchMap, *, grid: Grid | None = None, flat: bool | None = None) -> PatchMap:
         """Same tensor, seen differently by the module."""

@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from clicktrain.engine.rules.layer import PatchMap
 from clicktrain.engine.rules.registry import function_rule, method_rule, module_rule
-from clicktrain.errors import DensifyError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clicktrain.engine.rules.layer import Layer, PatchMap
+    from clicktrain.engine.rules.layer import Layer
 
-__all__ = ["batch_norm", "pointwise_function", "pointwise_module", "softmax"]
+__all__ = ["batch_norm", "pointwise_function", "pointwise_module", "relu", "softmax"]
 
 _ACTIVATIONS = (
     nn.CELU,
@@ -31,7 +31,6 @@ _ACTIVATIONS = (
     nn.LeakyReLU,
     nn.LogSigmoid,
     nn.Mish,
-    nn.ReLU,
     nn.ReLU6,
     nn.RReLU,
     nn.SELU,
@@ -56,9 +55,18 @@ def _run_module(module: nn.Module, values: Tensor) -> Tensor:
 @module_rule(*_ACTIVATIONS, *_DROPOUTS)
 def pointwise_module(layer: Layer, module: nn.Module, node: PatchMap) -> PatchMap:
     """Activation or dropout."""
-    if isinstance(module, nn.ReLU):
-        return layer.emit(torch.relu, [node])
     return layer.emit(partial(_run_module, module), [node])
+
+
+@module_rule(nn.ReLU)
+def relu_module(layer: Layer, module: nn.ReLU, node: PatchMap) -> PatchMap:
+    """ReLU, as a module."""
+    return relu(layer, node)
+
+
+def relu(layer: Layer, node: PatchMap) -> PatchMap:
+    """ReLU, which costs a quarter where it may overwrite what the convolution before it gave."""
+    return layer.emit(torch.relu, [node], run_in_place=torch.relu_)
 
 
 @module_rule(nn.PReLU)
@@ -88,32 +96,28 @@ _FUNCTIONS = (
     operator.abs,
     operator.pow,
 )
-def pointwise_function(layer: Layer, node: PatchMap, *args: Any, **kwargs: Any) -> PatchMap:
+def pointwise_function(layer: Layer, node: Any, *args: Any, **kwargs: Any) -> PatchMap:
     """Activation as a function; only numbers may stand beside the map."""
-    if not all(_is_plain(value) for value in (*args, *kwargs.values())):
-        layer.refuse("it takes a second tensor", "Use +, -, * or torch.cat to join maps.")
+    _check_arguments(layer, node, args, kwargs)
     kwargs.pop("inplace", None)
+    if layer.target in (torch.relu, F.relu):
+        return relu(layer, node)
     function = layer.target
-
-    def run(values: Tensor) -> Tensor:
-        out: Tensor = function(values, *args, **kwargs)
-        return out
-
-    return layer.emit(run, [node])
+    return layer.emit(lambda values: function(values, *args, **kwargs), [node])
 
 
 @method_rule(*(name for name in _FUNCTIONS if hasattr(torch.Tensor, name)))
 def pointwise_method(layer: Layer, node: PatchMap, *args: Any, **kwargs: Any) -> PatchMap:
     """Activation as a method."""
-    if not all(_is_plain(value) for value in (*args, *kwargs.values())):
-        layer.refuse("it takes a second tensor", "Use +, -, * or torch.cat to join maps.")
+    _check_arguments(layer, node, args, kwargs)
     name = layer.target
+    return layer.emit(lambda values: getattr(values, name)(*args, **kwargs), [node])
 
-    def run(values: Tensor) -> Tensor:
-        out: Tensor = getattr(values, name)(*args, **kwargs)
-        return out
 
-    return layer.emit(run, [node])
+def _check_arguments(layer: Layer, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    plain = all(value is None or isinstance(value, bool | int | float | str) for value in (*args, *kwargs.values()))
+    if not isinstance(node, PatchMap) or not plain:
+        layer.refuse("it takes a second tensor", "Use +, -, *, / or torch.cat to join maps.")
 
 
 @method_rule("contiguous")
@@ -127,11 +131,9 @@ def dropout_function(
     layer: Layer, node: PatchMap, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> PatchMap:
     """Dropout as a function."""
+    if inplace:
+        layer.refuse("it overwrites its input", "Use inplace=False.")
     return layer.emit(partial(layer.target, p=p, training=training), [node]) if training else node
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _require_class_axis(layer: Layer, node: PatchMap) -> None:
@@ -144,6 +146,8 @@ def _require_class_axis(layer: Layer, node: PatchMap) -> None:
 @method_rule("softmax", "log_softmax")
 def softmax(layer: Layer, node: PatchMap, dim: int | None = None, **kwargs: Any) -> PatchMap:
     """Softmax over the class axis."""
+    if kwargs.get("dtype") is not None:
+        layer.refuse("it changes the number type", "Leave dtype out.")
     rank = 2 if node.flat else layer.ndim + 2
     if dim is None or dim % rank != 1:
         layer.refuse(f"dim={dim} is not the class axis", "Use dim=1.")
@@ -166,12 +170,7 @@ def softmax_2d(layer: Layer, module: nn.Softmax2d, node: PatchMap) -> PatchMap:
     return softmax(layer.with_target("softmax"), node, 1)
 
 
-def _normalise(module: nn.modules.batchnorm._BatchNorm, name: str, values: Tensor) -> Tensor:
-    if module.training:
-        raise DensifyError(
-            f"layer {name!r} must be in eval mode, got train mode, where its result depends on the other patches of "
-            "the batch. Call module.eval(), or train without BatchNorm."
-        )
+def _normalise(module: nn.modules.batchnorm._BatchNorm, values: Tensor) -> Tensor:
     return F.batch_norm(values, module.running_mean, module.running_var, module.weight, module.bias, eps=module.eps)
 
 
@@ -181,4 +180,4 @@ def batch_norm(layer: Layer, module: nn.modules.batchnorm._BatchNorm, node: Patc
     if not module.track_running_stats:
         layer.refuse("without running statistics it depends on the other patches", "Use track_running_stats=True.")
     _require_class_axis(layer, node)
-    return layer.emit(partial(_normalise, module, layer.name), [node])
+    return layer.emit(partial(_normalise, module), [node], overwritable=True)

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+from hypothesis import settings
+
+# One fixed set of examples on every machine: a failure is a fact, not luck.
+settings.register_profile("clicktrain", deadline=None, derandomize=True, max_examples=25)
+settings.load_profile("clicktrain")
+
+if find_spec("torch"):
+
+    @pytest.fixture(autouse=True)
+    def _unwritten_memory_is_nan():
+        """Fill `torch.empty` with NaN, so that nothing passes by reading a cell that was never written."""
+        import torch
+        import torch.utils.deterministic
+
+        torch.use_deterministic_algorithms(True, warn_only=False)
+        torch.utils.deterministic.fill_uninitialized_memory = True
+        yield
+        torch.use_deterministic_algorithms(False)
