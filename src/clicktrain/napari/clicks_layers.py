@@ -138,17 +138,18 @@ def source_of(layer: ClicksLayer, infos: Iterable[ClassInfo], active: int) -> Cl
 
 
 def new_labels(image: Image, blank: Any, active: int) -> Labels:
-    """Return a Labels layer of `blank` lying on `image`, ready to paint class `active`."""
-    layer = Labels(blank, name=f"{image.name} clicks", metadata=mark("clicks", image), **spatial_transform(image))
+    """Return a Labels layer of `blank` lying on `image`, for clicks of class `active`."""
+    layer = Labels(
+        blank, name=f"{image.name} clicks", metadata=mark("clicks", image), opacity=1.0, **spatial_transform(image)
+    )
     layer.brush_size = BRUSH_PX
     layer.selected_label = active
-    layer.mode = "paint"
     return layer
 
 
 def new_points(image: Image, active: int) -> Points:
-    """Return an empty Points layer lying on `image`, ready for clicks of class `active`."""
-    layer = Points(
+    """Return an empty Points layer lying on `image`, for clicks of class `active`."""
+    return Points(
         ndim=2,
         name=f"{image.name} clicks",
         metadata=mark("clicks", image),
@@ -158,8 +159,14 @@ def new_points(image: Image, active: int) -> Points:
         border_width=0.1,
         **spatial_transform(image),
     )
-    layer.mode = "add"
-    return layer
+
+
+def take_up(layer: ClicksLayer) -> None:
+    """Make the mouse click or paint on the layer.
+
+    The layer must be in the viewer already: napari's controls do not notice a mode that was set before.
+    """
+    layer.mode = "paint" if isinstance(layer, Labels) else "add"
 
 
 def noted_classes(layer: ClicksLayer) -> tuple[ClassInfo, ...]:

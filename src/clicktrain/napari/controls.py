@@ -42,7 +42,11 @@ class Controls(QWidget):
         self._bar.setTextVisible(False)
         self._status = QLabel()
         self._status.setWordWrap(True)
-        self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        # The text may take more lines, but must not make the dock wider.
+        policy = self._status.sizePolicy()
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+        self._status.setSizePolicy(policy)
+        self._status.setMinimumHeight(2 * self._status.fontMetrics().lineSpacing())
         self._lay_out()
         self.set_busy(False)
 

@@ -13,7 +13,7 @@ from clicktrain.errors import ClickTrainError
 from clicktrain.napari.bridge import SessionBridge
 from clicktrain.napari.class_table import ClassTableWidget
 from clicktrain.napari.clicks_follower import ClicksFollower
-from clicktrain.napari.clicks_layers import new_labels, new_points
+from clicktrain.napari.clicks_layers import new_labels, new_points, take_up
 from clicktrain.napari.controls import Controls
 from clicktrain.napari.layers import array_of, axes_of
 from clicktrain.napari.results import recolor, show_prediction
@@ -157,6 +157,7 @@ class ClickTrainWidget(QWidget):
                 return
             layer = new_labels(image, blank, active) if self.source.new_kind == "Labels" else new_points(image, active)
             self._viewer.add_layer(layer)
+            take_up(layer)
             self.source.clicks_layer = layer
 
     def _train(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Layer
 
 import napari
-from clicktrain.napari.clicks_layers import BRUSH_PX
+from clicktrain.napari.clicks_layers import BRUSH_PX, take_up
 from clicktrain.napari.dock import ClickTrainWidget
 from clicktrain.napari.samples import layers_of
 from clicktrain.session import Session
@@ -38,7 +38,7 @@ def show_sample(viewer: napari.Viewer, sample: Sample, classifier: Classifier | 
         layer = viewer.add_layer(Layer.create(data, options, kind))
     layer.brush_size = BRUSH_PX
     layer.selected_label = 1
-    layer.mode = "paint"
+    take_up(layer)
     widget = ClickTrainWidget(viewer, Session(classifier))
     widget.session.classes.update(sample.class_infos)
     viewer.window.add_dock_widget(widget, name="ClickTrain", area="right")

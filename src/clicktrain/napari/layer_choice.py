@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
+from psygnal import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,7 @@ __all__ = ["LayerChoice"]
 
 
 class LayerChoice:
-    """Choose one of the layers that `accepts` says yes to; the first is chosen by itself.
+    """Choose one of the layers that `accepts` says yes to; where there are any, one is chosen.
 
     Parameters
     ----------
@@ -27,14 +28,17 @@ class LayerChoice:
     Attributes
     ----------
     changed : psygnal.Signal
-        Emitted with the chosen layer or None, also when the chosen layer is removed.
+        Emitted with the chosen layer or None, also when the chosen layer is removed; not when it is renamed.
     """
+
+    changed = Signal(object)
 
     def __init__(self, layers: LayerList, accepts: Callable[[Layer], bool], tooltip: str) -> None:
         self._layers = layers
         self._accepts = accepts
-        self._combo = ComboBox(choices=self._choices, nullable=False, tooltip=tooltip)
-        self.changed = self._combo.changed
+        self._combo = ComboBox(choices=self._choices, tooltip=tooltip)
+        self._value: Layer | None = self._combo.value
+        self._combo.changed.connect(self._take)
         self._events = (layers.events.inserted, layers.events.removed, layers.events.reordered, layers.events.renamed)
         for event in self._events:
             event.connect(self.refresh)
@@ -47,20 +51,30 @@ class LayerChoice:
     @property
     def value(self) -> Layer | None:
         """The chosen layer."""
-        return self._combo.value
+        return self._value
 
     @value.setter
     def value(self, layer: Layer) -> None:
         self._combo.value = layer
 
     def refresh(self, event: object = None) -> None:
-        """Look again which layers there are."""
-        self._combo.reset_choices()
+        """Look again which layers there are; the chosen one stays if it is still there."""
+        # The combo box knows its choices by their text, so a renamed layer would lose its place.
+        with self._combo.changed.blocked():
+            self._combo.reset_choices()
+            if self._value is not None and self._value in self._combo.choices:
+                self._combo.value = self._value
+        self._take(self._combo.value)
 
     def close(self) -> None:
         """Stop following the viewer."""
         for event in self._events:
             event.disconnect(self.refresh)
+
+    def _take(self, layer: Layer | None) -> None:
+        if layer is not self._value:
+            self._value = layer
+            self.changed.emit(layer)
 
     def _choices(self, combo: object) -> list[tuple[str, Layer]]:
         # Upside down, so that the topmost layer comes first, as in the viewer's list.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["recolor", "show_prediction"]
 
-_OPACITY = 0.45
+_OPACITY = 0.4
 
 
 def show_prediction(

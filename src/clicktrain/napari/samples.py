@@ -24,6 +24,7 @@ def layers_of(sample: Sample) -> list[tuple[Any, dict[str, Any], str]]:
         "name": f"{sample.name} clicks",
         "metadata": mark("clicks", classes=sample.class_infos),
         "colormap": label_colors(sample.class_infos),
+        "opacity": 1.0,
     }
     return [
         (sample.image, {"name": sample.name, "rgb": sample.axes == "YXC"}, "image"),
