@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from clicktrain.cli.app import app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SIDE_PX = 48
@@ -31,6 +32,17 @@ def strokes(side_px: int = SIDE_PX) -> np.ndarray:
     labels[5:9, 4:12] = 1
     labels[20:24, -12:-4] = 2
     return labels
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other cost more than they bring on images this small."""
+    import torch
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture
@@ -77,7 +89,9 @@ def start():
 
     def begin(*args: object, **options) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "clicktrain", *map(str, args)]
-        environment = {key: value for key, value in os.environ.items() if "DISPLAY" not in key}
+        environment = {key: value for key, value in os.environ.items() if "DISPLAY" not in key} | {
+            "OMP_NUM_THREADS": "1"
+        }
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment} | options
         return subprocess.Popen(command, text=True, **options)
 
