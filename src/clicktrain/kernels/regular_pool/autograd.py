@@ -1,0 +1,38 @@
+"""The Triton max pool with its backward pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from clicktrain.kernels.regular_pool.triton import max_pool_bwd, max_pool_fwd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+__all__ = ["max_pool_triton"]
+
+
+class _RegularMaxPool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, size: tuple[int, int], spacing_px: tuple[int, int]) -> Tensor:
+        pooled, chosen = max_pool_fwd(maps, size, spacing_px)
+        ctx.save_for_backward(chosen)
+        ctx.size, ctx.spacing_px, ctx.shape_px = size, spacing_px, tuple(maps.shape[1:])
+        return pooled
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (chosen,) = ctx.saved_tensors
+        return max_pool_bwd(grad, chosen, ctx.shape_px, ctx.size, ctx.spacing_px), None, None
+
+
+def max_pool_triton(image: Tensor, size: Sequence[int], spacing_px: Sequence[int]) -> Tensor:
+    """Largest tap by Triton kernels; see `regular_max_pool`."""
+    pooled: Tensor = _RegularMaxPool.apply(image.flatten(0, 1), tuple(size), tuple(spacing_px))  # type: ignore[no-untyped-call]
+    return pooled.view(*image.shape[:2], *pooled.shape[1:])

@@ -1,0 +1,52 @@
+"""Inputs of kernels, and what is compared about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+# Batch, channels in and out, groups, spatial shape, kernel, spacing: odd sizes, outputs narrower than the spacing.
+CONVOLUTIONS = {
+    "B2-C3-K5-9x11-k3-d1": (2, 3, 5, 1, (9, 11), (3, 3), (1, 1)),
+    "B1-C1-K1-3x3-k2-d2": (1, 1, 1, 1, (3, 3), (2, 2), (2, 2)),
+    "B1-C4-K6-g2-17x8-k3x2-d4x7": (1, 4, 6, 2, (17, 8), (3, 2), (4, 7)),
+    "B2-C3-K3-g3-13x13-k1x4-d5x3": (2, 3, 3, 3, (13, 13), (1, 4), (5, 3)),
+    "B1-C19-K17-13x21-k3-d3": (1, 19, 17, 1, (13, 21), (3, 3), (3, 3)),
+}
+# Spatial shape, kernel, spacing.
+POOLS = {
+    "3x3-k2-d2": ((3, 3), (2, 2), (2, 2)),
+    "9x14-k3-d1": ((9, 14), (3, 3), (1, 1)),
+    "21x20-k8x5-d1x4": ((21, 20), (8, 5), (1, 4)),
+    "8x9-k1x2-d3x7": ((8, 9), (1, 2), (3, 7)),
+    "17x23-k7-d2": ((17, 23), (7, 7), (2, 2)),
+}
+VOLUME_POOLS = {
+    "5x6x7-k2x3x4-d2x1x1": ((5, 6, 7), (2, 3, 4), (2, 1, 1)),
+    "4x4x4-k2-d3": ((4, 4, 4), (2, 2, 2), (3, 3, 3)),
+}
+
+
+def noise(*shape: int, dtype: torch.dtype = torch.float64, device: str = "cpu", seed: int = 0) -> Tensor:
+    """Seeded normal noise that wants a gradient."""
+    values = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return values.to(device, dtype).requires_grad_()
+
+
+def outputs_and_gradients(function: Callable[..., Tensor], inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Output, then the gradients of a fixed random mixture of it with respect to every input."""
+    out = function(*inputs)
+    mixture = noise(*out.shape, seed=1).detach().to(out)
+    return [out.detach(), *torch.autograd.grad((out * mixture).sum(), list(inputs))]
+
+
+def assert_all_close(got: Sequence[Tensor], expected: Sequence[Tensor], tolerance: float) -> None:
+    for one, other in zip(got, expected, strict=True):
+        scale = max(1.0, float(other.detach().abs().max()))
+        torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance * scale)
