@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 import napari
-from imageio.v3 import imread, imwrite
+from imageio.v3 import imread
 from qtpy.QtWidgets import QApplication
 
 from clicktrain.data.samples import immunohistochemistry

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import napari
 from napari.layers import Layer
 
-import napari
 from clicktrain.napari.clicks_layers import BRUSH_PX, take_up
 from clicktrain.napari.dock import ClickTrainWidget
 from clicktrain.napari.samples import layers_of
