@@ -9,52 +9,53 @@ import argparse
 from pathlib import Path
 
 import napari
-from imageio.v3 import imread
+from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from clicktrain.data.samples import immunohistochemistry
 from clicktrain.napari.launch import show_sample
 
-WINDOW_PX = (1400, 860)
-# Flat colours of a user interface survive a palette, which keeps the repository small.
-COLORS = 256
+WINDOW_PX = (1280, 800)
+NAME = "immunohistochemistry"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("docs/images"))
+    parser.add_argument("--out", type=Path, default=Path("docs/images"), help="folder for the pictures")
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
 
-    viewer = napari.Viewer(title="ClickTrain", show=True)
+    viewer = napari.Viewer(title="ClickTrain")
     viewer.window.resize(*WINDOW_PX)
     widget = show_sample(viewer, immunohistochemistry())
-    viewer.reset_view()
+    settle()
+    viewer.fit_to_view()
     shoot(viewer, out / "clicks.png")
 
     widget.controls.train.click()
-    widget.session.wait(120)
-    shoot(viewer, out / "classes.png")
+    widget.session.wait()
+    shoot(viewer, out / "viewer.png")
 
-    viewer.layers["immunohistochemistry classes"].visible = False
-    viewer.layers["immunohistochemistry confidence"].visible = True
+    viewer.layers[f"{NAME} classes"].visible = False
+    viewer.layers[f"{NAME} confidence"].visible = True
     shoot(viewer, out / "confidence.png")
-    widget.close_session()
     viewer.close()
 
 
-def shoot(viewer: napari.Viewer, path: Path) -> None:
+def settle() -> None:
+    """Let everything that is waiting be drawn."""
     for _ in range(20):
         QApplication.processEvents()
-    viewer.window.screenshot(str(path), flash=False, canvas_only=False)
-    shrink(path)
 
 
-def shrink(path: Path) -> None:
-    from PIL import Image
-
-    image = Image.fromarray(imread(path)).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
-    image.save(path, optimize=True)
+def shoot(viewer: napari.Viewer, path: Path) -> None:
+    settle()
+    pixels = viewer.window.screenshot(flash=False, canvas_only=False)
+    # A palette makes the file a third as large; chosen this way it keeps small patches of colour, like the swatches.
+    picture = Image.fromarray(pixels).convert("RGB")
+    picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.FLOYDSTEINBERG).save(
+        path, optimize=True
+    )
 
 
 if __name__ == "__main__":

@@ -251,3 +251,17 @@ def test_a_trained_classifier_can_be_brought_along(ready, classifier, image):
 def test_unknown_class_is_refused(session):
     with pytest.raises(ClassesError):
         session.remove_class(3)
+
+
+def test_clicks_changed_tells_of_changes_only(ready, record, clicks):
+    ready.set_clicks(Clicks(clicks.positions_px.copy(), clicks.classes.copy(), clicks.shape_px))
+    assert record.of("clicks_changed") == []
+    ready.set_clicks(Clicks(clicks.positions_px, clicks.classes[::-1].copy(), clicks.shape_px))
+    assert len(record.of("clicks_changed")) == 1
+
+
+def test_pixels_of_a_class_index_a_labels_image(ready, clicks):
+    labels = ready.blank_labels()
+    labels[ready.pixels_of(1)] = 1
+    labels[ready.pixels_of(2)] = 2
+    np.testing.assert_array_equal(labels, clicks.to_labels())
