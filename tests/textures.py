@@ -16,11 +16,12 @@ def two_textures(side_px: int = 96, *, seed: int = 0) -> tuple[np.ndarray, np.nd
 
 
 def strokes(truth: np.ndarray, *, rows: tuple[int, ...] = (20, 60)) -> np.ndarray:
-    """A short horizontal stroke of every class in each of `rows`."""
+    """A short diagonal stroke of every class from each of `rows` on, so that stripes are met in every phase."""
     labels = np.zeros_like(truth)
     for row in rows:
         for number in np.unique(truth):
             columns = np.flatnonzero(truth[row] == number)
-            chosen = columns[len(columns) // 3 : len(columns) // 3 + 10]
-            labels[row, chosen] = number
+            start = len(columns) // 3
+            for step, column in enumerate(columns[start : start + 10]):
+                labels[row + step // 2, column] = number
     return labels

@@ -221,7 +221,8 @@ class PixelClassifier:
         probabilities = self.predict_proba(image, axes=axes, progress=progress)
         dtype = np.uint8 if self.classes_.max() < 256 else np.uint16
         numbers: AnyArray = self.classes_.astype(dtype)
-        return numbers[probabilities.argmax(axis=0)]
+        chosen: AnyArray = numbers[probabilities.argmax(axis=0)]
+        return chosen
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model into one file, whole or not at all.

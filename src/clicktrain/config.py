@@ -48,14 +48,19 @@ class NetworkConfig(_Frozen):
     """Shape of the default patch classifier: a fixed scale-space stem and a trained context network."""
 
     sigmas_px: Annotated[
-        tuple[PositiveFloat, ...],
-        Field(min_length=1, title="Scales", description="Standard deviations of the stem's Gaussians, in pixels."),
+        tuple[Annotated[float, Field(gt=0, le=100)], ...],
+        Field(
+            min_length=1,
+            max_length=100,
+            title="Scales",
+            description="Standard deviations of the stem's Gaussians, in pixels.",
+        ),
     ]
-    width: Annotated[PositiveInt, Field(title="Width", description="Channels of the context network.")]
+    width: Annotated[int, Field(ge=1, le=4096, title="Width", description="Channels of the context network.")]
     levels: Annotated[
         int, Field(ge=1, le=6, title="Levels", description="Convolutions; taps lie 1, 2, 4, ... pixels apart.")
     ]
-    members: Annotated[PositiveInt, Field(title="Members", description="Networks trained and averaged.")]
+    members: Annotated[int, Field(ge=1, le=100, title="Members", description="Networks trained and averaged.")]
     normalisation: Annotated[
         Literal["image", "model"],
         Field(
@@ -144,7 +149,7 @@ class ModelSummary(_Frozen):
     seed: Annotated[int, Field(title="Seed")]
     fov_px: Annotated[tuple[int, int], Field(title="Field of view", description="Patch side, (y, x), in pixels.")]
     n_parameters: Annotated[int, Field(ge=0, title="Parameters", description="Trained weights.")]
-    channels: Annotated[int, Field(ge=1, title="Channels", description="Channels an image must have.")]
+    channels: Annotated[int, Field(ge=1, le=4096, title="Channels", description="Channels an image must have.")]
     channel_mean: Annotated[tuple[float, ...], Field(title="Channel means", description="Of the training images.")]
     channel_deviation: Annotated[tuple[float, ...], Field(title="Channel deviations")]
     classes: Annotated[tuple[ClassInfo, ...], Field(min_length=2, title="Classes")]

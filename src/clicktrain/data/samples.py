@@ -56,7 +56,7 @@ def immunohistochemistry() -> Sample:
     """
     from skimage.data import immunohistochemistry as load
 
-    image = load()
+    image: AnyArray = load()  # type: ignore[no-untyped-call]
     clicks, held_back = (_read_strokes("ihc_clicks.csv", use, image.shape[:2]) for use in ("train", "held_back"))
     names = ("epithelium", "stroma", "lumen")
     infos = tuple(ClassInfo(number=k + 1, name=name, color=PALETTE[k]) for k, name in enumerate(names))

@@ -26,4 +26,5 @@ def confidence(probabilities: FloatArray) -> FloatArray:
     """
     chance = 1 / len(probabilities)
     largest: FloatArray = probabilities.max(axis=0)
-    return np.clip((largest - chance) / (1 - chance), 0, 1).astype(np.float32)
+    above_chance: FloatArray = np.clip((largest - chance) / (1 - chance), 0, 1)
+    return above_chance

@@ -43,7 +43,7 @@ class FittedModel:
     @classmethod
     def of(cls, net: PixelNet, classes: tuple[int, ...], statistics: ChannelStatistics) -> FittedModel:
         """Make the dense forms and put everything together."""
-        dense = tuple(densify(member, ndim=2, fov=member.fov_px) for member in net.members)
+        dense = tuple(densify(member, ndim=2, fov=member.fov_px) for member in net.context_nets)
         return cls(net, dense, classes, statistics)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -137,6 +137,11 @@ class PixelNet(nn.Module):
         self.standardise = standardise
         self.members = nn.ModuleList(members)
         self.fov_px = stem.exact_fov[0] + members[0].fov_px - 1
+
+    @property
+    def context_nets(self) -> list[ContextNet]:
+        """The members, under their own type."""
+        return [cast("ContextNet", member) for member in self.members]
 
     def forward(self, patch: Tensor) -> Tensor:
         """Score the patch's centre.
