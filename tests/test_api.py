@@ -165,7 +165,7 @@ def test_progress_names_every_stage_and_ends_full() -> None:
     seen: list[Progress] = []
     model = fast().fit(IMAGE, LABELS, progress=seen.append)
     model.predict(IMAGE, progress=seen.append)
-    assert [stage for stage in dict.fromkeys(step.stage for step in seen)] == ["features", "training", "predicting"]
+    assert list(dict.fromkeys(step.stage for step in seen)) == ["features", "training", "predicting"]
     assert seen[-1].fraction == 1
     assert all(np.isfinite(step.loss) for step in seen if step.stage == "training")
 

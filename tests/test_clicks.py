@@ -60,7 +60,9 @@ def test_clicks_of_another_image_are_refused() -> None:
         Clicks.of(Clicks.from_labels(np.eye(4, dtype=int)), (9, 9))
 
 
-@pytest.mark.parametrize(("labels", "message"), [(np.zeros((3, 3), int), "got none"), (np.eye(3, dtype=int), "class 1")])
+@pytest.mark.parametrize(
+    ("labels", "message"), [(np.zeros((3, 3), int), "got none"), (np.eye(3, dtype=int), "class 1")]
+)
 def test_too_few_classes_are_refused(labels: np.ndarray, message: str) -> None:
     with pytest.raises(ClicksError, match=message):
         check_trainable([Clicks.from_labels(labels)])

@@ -34,7 +34,9 @@ def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int) -> None:
 
 def test_prediction_equals_the_patch_scan_of_the_reflected_image() -> None:
     image = torch.rand(2, 9, 6)
-    scan = densify(MODEL.net, ndim=2, fov=MODEL.net.fov_px)(prepare(image, MODEL.statistics, MODEL.fov).padded, strategy="patches")
+    scan = densify(MODEL.net, ndim=2, fov=MODEL.net.fov_px)(
+        prepare(image, MODEL.statistics, MODEL.fov).padded, strategy="patches"
+    )
     tiled = drained(predict_tiles(MODEL, image, MODEL.statistics))
     np.testing.assert_allclose(tiled, scan[0].softmax(dim=0).detach().numpy(), atol=1e-5)
 
