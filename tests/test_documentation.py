@@ -15,7 +15,7 @@ from torch import nn
 from clicktrain import config
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/index.md", "docs/tutorials/first-clicks.md"]
+PAGES = ["README.md", "docs/index.md", "docs/tutorials/first-clicks.md", "docs/explanation/session.md"]
 MODULES = ["clicktrain.api"]
 
 
