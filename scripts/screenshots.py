@@ -29,7 +29,7 @@ def main() -> None:
     viewer.window.resize(*WINDOW_PX)
     widget = show_sample(viewer, immunohistochemistry())
     settle()
-    viewer.fit_to_view()
+    viewer.fit_to_view(margin=0.02)
     shoot(viewer, out / "clicks.png")
 
     widget.controls.train.click()

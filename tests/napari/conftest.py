@@ -87,7 +87,7 @@ def finish(qtbot):
         def idle() -> bool:
             return not widget.session.busy and not widget.controls.cancel.isEnabled()
 
-        qtbot.waitUntil(idle, timeout=120_000)
+        qtbot.waitUntil(idle, timeout=240_000)
 
     return wait
 

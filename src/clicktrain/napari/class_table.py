@@ -147,4 +147,7 @@ def _new_table() -> QTableWidget:
 def _swatch(color: str) -> QIcon:
     pixmap = QPixmap(_SWATCH_PX, _SWATCH_PX)
     pixmap.fill(QColor(color))
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    # Qt would tint the colour of the selected row.
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)
+    return icon
