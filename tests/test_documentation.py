@@ -15,8 +15,14 @@ from torch import nn
 from clicktrain import config
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/index.md", "docs/tutorials/first-clicks.md", "docs/explanation/session.md"]
-MODULES = ["clicktrain.api"]
+PAGES = [
+    "README.md",
+    "docs/index.md",
+    "docs/tutorials/first-clicks.md",
+    "docs/explanation/engine.md",
+    "docs/explanation/session.md",
+]
+MODULES = ["clicktrain.api", "clicktrain.engine.densify"]
 
 
 @pytest.fixture(autouse=True)

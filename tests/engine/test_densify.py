@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,8 @@ from tests.engine.architectures import Example, patch_classifiers, plain_cnn_1
 from tests.engine.comparing import assert_same, gradients, random_images
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clicktrain.engine.densify import DenseNetwork
 
 sizes_beyond_fov = st.lists(st.integers(0, 4), min_size=3, max_size=3)
@@ -198,6 +201,20 @@ def test_dense_network_follows_an_update_of_the_module() -> None:
         net[0].weight.mul_(2)
         net[2].weight = nn.Parameter(net[2].weight + 1)
     assert_same(dense(image, strategy="dense"), dense(image, strategy="patches"), 1e-10)
+
+
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda dense: pickle.loads(pickle.dumps(dense))])
+def test_copy_follows_its_own_parameters(clone: Callable[[DenseNetwork], DenseNetwork]) -> None:
+    net = Idioms().double().eval()
+    dense = densify(net, fov=(16, 17))
+    image = torch.randn(1, 2, 20, 20, dtype=torch.double)
+    before = dense(image, strategy="dense")
+    other = clone(dense)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.mul_(1.5)
+    assert_same(other(image, strategy="dense"), other(image, strategy="patches"), 1e-10)
+    assert torch.equal(dense(image, strategy="dense"), before)
 
 
 def test_function_with_a_mode_follows_train_and_eval() -> None:

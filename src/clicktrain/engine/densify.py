@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -57,6 +57,10 @@ class DenseNetwork(nn.Module):
         self.fov = program.fov
         self._programs[self._modes()] = program
         _check_against_module(module, program)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The steps hold layers of this module; a copy or a pickle makes its own from its own layers.
+        return {**self.__dict__, "_programs": {}}
 
     def extra_repr(self) -> str:
         """Facts beside the module's own text."""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["patch_scan", "scores_of_patches"]
 
-# Pixels of one batch of patches: a few MB per channel, far above the cost of starting a batch.
-_BATCH_PX = 1_000_000
+# Pixels of one batch of patches: some 10 MB of wide maps, far above the cost of starting a batch.
+_BATCH_PX = 250_000
 
 
 def scores_of_patches(module: nn.Module, image: Tensor, positions: Tensor, fov: Sequence[int]) -> Tensor:

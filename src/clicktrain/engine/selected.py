@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Cover", "bounding_side", "cheapest_cover", "cover", "covered_scores"]
 
-# Input pixels of one chunk of windows when no gradient keeps them all alive anyway.
-_CHUNK_PX = 4_000_000
+# Input pixels of one chunk of windows, where no gradient keeps all chunks alive anyway: some 100 MB of wide maps.
+_CHUNK_PX = 500_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +53,25 @@ def cover(positions: Tensor, scores_px: tuple[int, ...], side_px: tuple[int, ...
     side_px : tuple of int
         Spatial shape of the windows, at most `scores_px`.
     """
-    side = positions.new_tensor([1, *side_px])
+    keys, shape = _window_keys(positions, side_px)
+    windows, window_of = torch.unique(keys, return_inverse=True)
+    cells = torch.stack(torch.unravel_index(windows, shape), 1)
     first = positions.amin(0)
-    cells, window_of = torch.unique((positions - first) // side, dim=0, return_inverse=True)
     # Windows at the end of the map are shifted inwards, so that all have one size.
-    last = positions.new_tensor([int(positions[:, 0].max()), *(n - s for n, s in zip(scores_px, side_px, strict=True))])
-    corners = torch.minimum(first + cells * side, last)
+    last = [int(positions[:, 0].max()), *(n - s for n, s in zip(scores_px, side_px, strict=True))]
+    corners = torch.minimum(first + cells * positions.new_tensor([1, *side_px]), positions.new_tensor(last))
     within = torch.cat([window_of[:, None], (positions - corners[window_of])[:, 1:]], 1)
     return Cover(corners, side_px, within)
+
+
+def _window_keys(positions: Tensor, side_px: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
+    """One number per window for each position, and the shape of the grid of windows that the numbers count."""
+    cells = (positions - positions.amin(0)) // positions.new_tensor([1, *side_px])
+    shape = tuple((cells.amax(0) + 1).tolist())
+    keys = cells[:, 0]
+    for axis, length in enumerate(shape[1:], start=1):
+        keys = keys * length + cells[:, axis]
+    return keys, shape
 
 
 def cheapest_cover(program: Program, positions: Tensor, scores_px: tuple[int, ...], *, patches: bool) -> Cover:
@@ -74,15 +85,12 @@ def cheapest_cover(program: Program, positions: Tensor, scores_px: tuple[int, ..
     patches : bool
         Whether windows of one score are run, and so priced, as patches.
     """
-    covers = [cover(positions, scores_px, side_px) for side_px in _sides(positions, scores_px)]
 
-    def cost(candidate: Cover) -> int:
-        one = (
-            patch_cost(program) if patches and prod(candidate.side_px) == 1 else dense_cost(program, candidate.side_px)
-        )
-        return one * len(candidate.corners)
+    def cost(side_px: tuple[int, ...]) -> int:
+        windows = len(torch.unique(_window_keys(positions, side_px)[0]))
+        return windows * (patch_cost(program) if patches and prod(side_px) == 1 else dense_cost(program, side_px))
 
-    return min(covers, key=cost)
+    return cover(positions, scores_px, min(_sides(positions), key=cost))
 
 
 def bounding_side(positions: Tensor) -> tuple[int, ...]:
@@ -91,7 +99,7 @@ def bounding_side(positions: Tensor) -> tuple[int, ...]:
     return tuple((places.amax(0) - places.amin(0) + 1).tolist())
 
 
-def _sides(positions: Tensor, scores_px: tuple[int, ...]) -> list[tuple[int, ...]]:
+def _sides(positions: Tensor) -> list[tuple[int, ...]]:
     whole = bounding_side(positions)
     powers = [2**i for i in range((max(whole) - 1).bit_length())]
     sides = [tuple(min(p, n) for n in whole) for p in powers] + [whole]
