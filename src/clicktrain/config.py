@@ -106,7 +106,7 @@ def preset(name: PresetName) -> Preset:
 _TRAINING = TrainingConfig(
     steps=60,
     more_steps=25,
-    clicks_per_step=96,
+    clicks_per_step=64,
     learning_rate=3e-3,
     weight_decay=1e-2,
     label_smoothing=0.05,

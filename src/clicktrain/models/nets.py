@@ -34,22 +34,23 @@ class Standardise(nn.Module):
         ----------
         features : Tensor of shape (B, C, Y, X)
         """
-        deviation, mean = torch.std_mean(features.double(), dim=(0, 2, 3), correction=0)
+        deviation, mean = torch.std_mean(features, dim=(0, 2, 3), correction=0)
         self.mean.copy_(mean)
         # A feature without variation carries nothing: leave its scale alone instead of dividing by zero.
         self.deviation.copy_(torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)))
 
     def forward(self, features: Tensor) -> Tensor:
         """Standardise features of shape (B, C, Y, X)."""
-        shape = (1, -1, 1, 1)
-        return (features - self.mean.view(shape)) / self.deviation.view(shape)
+        scale = self.deviation.reciprocal()
+        # One pass over the memory; features are the largest tensors there are.
+        return torch.addcmul((-self.mean * scale).view(1, -1, 1, 1), features, scale.view(1, -1, 1, 1))
 
 
 class ContextNet(nn.Module):
     """Patch classifier on feature maps: what lies around a pixel, near and far.
 
     A 1x1 convolution mixes the features, then 3x3 convolutions halve the patch again and again; the value at the
-    patch's centre after every level goes to the linear head, and so do the features themselves. As a dense network the
+    patch's centre after every level adds to the scores, and so do the features themselves. As a dense network the
     taps of the levels lie 1, 2, 4, ... pixels apart.
 
     Parameters
@@ -61,7 +62,7 @@ class ContextNet(nn.Module):
     levels : int
         Number of 3x3 convolutions.
     dropout : float
-        Share of the head's inputs left out in training.
+        Share of the heads' input channels left out in training.
 
     Attributes
     ----------
@@ -81,8 +82,9 @@ class ContextNet(nn.Module):
         self.mix = nn.Conv2d(in_channels, width, 1)
         self.convs = nn.ModuleList([nn.Conv2d(width, width, 3, stride=stride) for stride in strides])
         self.activation = nn.ReLU()
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Conv2d(width * (levels + 1), n_classes, 1)
+        # Whole channels at a time: a mask of the size of the map would take longer to draw than a convolution takes.
+        self.dropout = nn.Dropout2d(dropout)
+        self.heads = nn.ModuleList([nn.Conv2d(width, n_classes, 1) for _ in range(levels + 1)])
         self.skip = nn.Conv2d(in_channels, n_classes, 1)
         nn.init.zeros_(self.skip.weight)
         nn.init.zeros_(self.skip.bias)  # type: ignore[arg-type]
@@ -99,14 +101,15 @@ class ContextNet(nn.Module):
         -------
         Tensor of shape (B, K, 1, 1)
         """
+        # The heads come before the crops: in the dense network a crop of many channels would be a copy as large as the image.
         values = self.activation(self.mix(features))
-        centres = [_centre(values, self._centres_px[0])]
-        for conv, centre_px in zip(self.convs, self._centres_px[1:], strict=True):
+        head, *heads = self.heads
+        scores = _centre(self.skip(features), self._centres_px[0])
+        scores = scores + _centre(head(self.dropout(values)), self._centres_px[0])
+        for conv, head, centre_px in zip(self.convs, heads, self._centres_px[1:], strict=True):
             values = self.activation(conv(values))
-            centres.append(_centre(values, centre_px))
-        scores: Tensor = self.head(self.dropout(torch.cat(centres, dim=1)))
-        straight: Tensor = self.skip(_centre(features, self._centres_px[0]))
-        return scores + straight
+            scores = scores + _centre(head(self.dropout(values)), centre_px)
+        return scores
 
 
 def _centre(values: Tensor, margin_px: int) -> Tensor:

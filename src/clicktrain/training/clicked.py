@@ -52,7 +52,7 @@ class ClickedFeatures:
     Parameters
     ----------
     windows : Tensor of shape (W, F, y, x)
-        Raw features of the stem.
+        Raw features of the stem, channels last in memory.
     positions : Tensor of shape (N, 3), int64
         Window and top-left corner of every click's patch.
     classes : Tensor of shape (N,), int64
@@ -90,15 +90,17 @@ def gather_clicked(
         origins, owner = _cover(example.clicks)
         prepared = prepare(example.image, example.statistics, fov, least_px=_WINDOW_PX)
         corners = torch.from_numpy(example.clicks.positions_px - origins[owner])
-        positions.append(torch.cat((torch.from_numpy(owner)[:, None] + len(windows), corners), dim=1))
-        cut: dict[int, Tensor] = {}
+        first = sum(len(part) for part in windows)
+        positions.append(torch.cat((torch.from_numpy(owner)[:, None] + first, corners), dim=1))
+        # Channels last: a patch is later cut out as whole rows, and convolutions take it as it is.
+        stack = prepared.padded.new_empty((len(origins), *_window_shape(context_fov), net.stem.out_channels))
         for group in _groups(origins):
             yield Progress("features", done, len(examples))
-            cut |= _cut_windows(net, prepared, origins, group, context_fov)
-        windows += [cut[index] for index in range(len(origins))]
+            _cut_windows(stack, net, prepared, origins, group, context_fov)
+        windows.append(stack)
     classes = np.concatenate([example.clicks.classes for example in examples])
-    device = windows[0].device
-    return ClickedFeatures(torch.cat(windows), torch.cat(positions).to(device), torch.from_numpy(classes).to(device))
+    maps = (windows[0] if len(windows) == 1 else torch.cat(windows)).permute(0, 3, 1, 2)
+    return ClickedFeatures(maps, torch.cat(positions).to(maps.device), torch.from_numpy(classes).to(maps.device))
 
 
 def _cover(clicks: Clicks) -> tuple[IntArray, IntArray]:
@@ -116,15 +118,24 @@ def _groups(origins: IntArray) -> list[list[int]]:
     return list(groups.values())
 
 
+def _window_shape(context_fov: tuple[int, int]) -> tuple[int, int]:
+    return _WINDOW_PX + context_fov[0] - 1, _WINDOW_PX + context_fov[1] - 1
+
+
 def _cut_windows(
-    net: PixelNet, prepared: PreparedImage, origins: IntArray, group: list[int], context_fov: tuple[int, int]
-) -> dict[int, Tensor]:
+    stack: Tensor,
+    net: PixelNet,
+    prepared: PreparedImage,
+    origins: IntArray,
+    group: list[int],
+    context_fov: tuple[int, int],
+) -> None:
+    """Fill the windows of a group, each of shape (y, x, F), out of one stem pass."""
     first = origins[group].min(axis=0)
     size = origins[group].max(axis=0) - first + _WINDOW_PX
     with torch.no_grad():
         features = stem_features(net, prepared, (first[0], first[1]), (size[0], size[1]), context_fov)
-    height, width = (_WINDOW_PX + side - 1 for side in context_fov)
-    return {
-        index: features[:, :, y : y + height, x : x + width].clone()
-        for index, (y, x) in ((index, origins[index] - first) for index in group)
-    }
+    height, width = _window_shape(context_fov)
+    for index in group:
+        y, x = origins[index] - first
+        stack[index] = features[0, :, y : y + height, x : x + width].permute(1, 2, 0)

@@ -54,8 +54,7 @@ def train(
     Li, Zhao, Wang 2014, arXiv 1412.4526: error only at chosen pixels gives exactly the gradient of patch-by-patch
     training.
     """
-    # Channels last: a patch is then cut out as whole rows, and convolutions take it as it is.
-    features = net.standardise(clicked.windows).contiguous(memory_format=torch.channels_last)
+    features = net.standardise(clicked.windows)
     members = [_AtClicks(densify(member, ndim=2, fov=member.fov_px)) for member in net.context_nets]
     parameters = [parameter for member in members for parameter in member.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
