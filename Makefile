@@ -62,7 +62,8 @@ $(STAMPS)/venv:
 	touch $@
 
 $(STAMPS)/all: $(STAMPS)/venv pyproject.toml requirements/tested.txt
-	$(BIN)/python -m pip install --quiet --editable ".[all]"
+	# scikit-learn is what benchmarks compare with; old pips know no --group, so it is named here.
+	$(BIN)/python -m pip install --quiet --editable ".[all]" scikit-learn
 	touch $@
 
 $(STAMPS)/tox: $(STAMPS)/venv requirements/tested.txt

@@ -41,9 +41,18 @@ class Standardise(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Standardise features of shape (B, C, Y, X)."""
-        scale = self.deviation.reciprocal()
+        scale, shift = self._scale_and_shift()
         # One pass over the memory; features are the largest tensors there are.
-        return torch.addcmul((-self.mean * scale).view(1, -1, 1, 1), features, scale.view(1, -1, 1, 1))
+        return torch.addcmul(shift, features, scale)
+
+    def apply_(self, features: Tensor) -> Tensor:
+        """Standardise features of shape (B, C, Y, X) in place."""
+        scale, shift = self._scale_and_shift()
+        return features.mul_(scale).add_(shift)
+
+    def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        scale = self.deviation.reciprocal()
+        return scale.view(1, -1, 1, 1), (-self.mean * scale).view(1, -1, 1, 1)
 
 
 class ContextNet(nn.Module):
@@ -101,7 +110,7 @@ class ContextNet(nn.Module):
         -------
         Tensor of shape (B, K, 1, 1)
         """
-        # The heads come before the crops: in the dense network a crop of many channels would be a copy as large as the image.
+        # Heads before crops: in the dense network a crop of many channels would be a copy as large as the image.
         values = self.activation(self.mix(features))
         head, *heads = self.heads
         scores = _centre(self.skip(features), self._centres_px[0])

@@ -52,7 +52,7 @@ class ClickedFeatures:
     Parameters
     ----------
     windows : Tensor of shape (W, F, y, x)
-        Raw features of the stem, channels last in memory.
+        Features of the stem, channels last in memory.
     positions : Tensor of shape (N, 3), int64
         Window and top-left corner of every click's patch.
     classes : Tensor of shape (N,), int64
@@ -99,6 +99,7 @@ def gather_clicked(
             _cut_windows(stack, net, prepared, origins, group, context_fov)
         windows.append(stack)
     classes = np.concatenate([example.clicks.classes for example in examples])
+    yield Progress("features", len(examples), len(examples))
     maps = (windows[0] if len(windows) == 1 else torch.cat(windows)).permute(0, 3, 1, 2)
     return ClickedFeatures(maps, torch.cat(positions).to(maps.device), torch.from_numpy(classes).to(maps.device))
 

@@ -11,6 +11,7 @@ from clicktrain.models.nets import build_network
 from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.training.clicked import Example, gather_clicked
 from clicktrain.training.loop import train
+from clicktrain.types import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from clicktrain.clicks import Clicks
     from clicktrain.config import Preset
     from clicktrain.training.clicked import ClickedFeatures
-    from clicktrain.types import Progress
 
 __all__ = ["continue_model", "fit_model", "used_statistics"]
 
@@ -58,8 +58,7 @@ def fit_model(
     model = FittedModel.of(net.to(images[0].device), classes, pooled)
     clicked = yield from _gather(model, images, clicks, settings)
     net.standardise.measure(clicked.windows)
-    targets = _targets(clicked, classes)
-    yield from train(net, clicked, targets, settings.training, steps=settings.training.steps, seed=seed)
+    yield from _train(model, clicked, settings, steps=settings.training.steps, seed=seed)
     return model
 
 
@@ -85,8 +84,7 @@ def continue_model(
     """
     trained = model.copied()
     clicked = yield from _gather(trained, images, clicks, settings)
-    targets = _targets(clicked, model.classes)
-    yield from train(trained.net, clicked, targets, settings.training, steps=settings.training.more_steps, seed=seed)
+    yield from _train(trained, clicked, settings, steps=settings.training.more_steps, seed=seed)
     return trained
 
 
@@ -106,6 +104,11 @@ def _gather(
     return (yield from gather_clicked(model.net, examples, fov=model.fov, context_fov=model.context_fov))
 
 
-def _targets(clicked: ClickedFeatures, classes: tuple[int, ...]) -> Tensor:
-    numbers = torch.tensor(classes, device=clicked.classes.device)
-    return torch.searchsorted(numbers, clicked.classes)
+def _train(
+    model: FittedModel, clicked: ClickedFeatures, settings: Preset, *, steps: int, seed: int
+) -> Generator[Progress, None, None]:
+    yield Progress("training", 0, steps)
+    # In place: the windows can be as large as the image's features, and nobody needs them raw any more.
+    model.net.standardise.apply_(clicked.windows)
+    targets = torch.searchsorted(torch.tensor(model.classes, device=clicked.classes.device), clicked.classes)
+    yield from train(model, clicked, targets, settings.training, steps=steps, seed=seed)

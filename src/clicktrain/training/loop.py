@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from clicktrain.engine.densify import DenseNetwork, densify
 from clicktrain.training.sampler import draw_balanced
 from clicktrain.training.symmetry import SYMMETRIES, turned_parameters
 from clicktrain.types import Progress
@@ -19,14 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from clicktrain.config import TrainingConfig
-    from clicktrain.models.nets import PixelNet
+    from clicktrain.engine.densify import DenseNetwork
+    from clicktrain.models.fitted import FittedModel
     from clicktrain.training.clicked import ClickedFeatures
 
 __all__ = ["train"]
 
 
 def train(
-    net: PixelNet, clicked: ClickedFeatures, targets: Tensor, config: TrainingConfig, *, steps: int, seed: int
+    model: FittedModel, clicked: ClickedFeatures, targets: Tensor, config: TrainingConfig, *, steps: int, seed: int
 ) -> Generator[Progress, None, None]:
     """Train the context networks in place; closing the generator stops after the current step.
 
@@ -35,8 +35,9 @@ def train(
 
     Parameters
     ----------
-    net : PixelNet
+    model : FittedModel
     clicked : ClickedFeatures
+        With standardised features.
     targets : Tensor of shape (N,), int64
         Class index of every click, 0 to K - 1.
     config : TrainingConfig
@@ -54,29 +55,28 @@ def train(
     Li, Zhao, Wang 2014, arXiv 1412.4526: error only at chosen pixels gives exactly the gradient of patch-by-patch
     training.
     """
-    features = net.standardise(clicked.windows)
-    members = [_AtClicks(densify(member, ndim=2, fov=member.fov_px)) for member in net.context_nets]
+    members = [_AtClicks(dense) for dense in model.dense]
     parameters = [parameter for member in members for parameter in member.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=max(steps, 2), pct_start=0.2
     )
-    net.train()
+    model.net.train()
     for step in range(steps):
         loss = 0.0
-        with _seeded(seed + step, features.device):
+        with _seeded(seed + step, clicked.windows.device):
             optimizer.zero_grad()
             for member in members:
                 picked = draw_balanced(targets, config.clicks_per_step)
                 weights = turned_parameters(member, int(torch.randint(SYMMETRIES, ())))
-                scores = functional_call(member, weights, (features, clicked.positions[picked]))
+                scores = functional_call(member, weights, (clicked.windows, clicked.positions[picked]))
                 part = F.cross_entropy(scores, targets[picked], label_smoothing=config.label_smoothing)
                 part.backward()  # type: ignore[no-untyped-call]
                 loss += float(part.detach()) / len(members)
             optimizer.step()
         schedule.step()
         yield Progress("training", step + 1, steps, loss)
-    net.eval()
+    model.net.eval()
 
 
 class _AtClicks(nn.Module):
