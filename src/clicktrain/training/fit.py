@@ -57,7 +57,8 @@ def fit_model(
     )
     model = FittedModel.of(net.to(images[0].device), classes, pooled)
     clicked = yield from _gather(model, images, clicks, settings)
-    net.standardise.measure(clicked.windows)
+    # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
+    net.standardise.measure(clicked.windows[:, :, ::2, ::2])
     yield from _train(model, clicked, settings, steps=settings.training.steps, seed=seed)
     return model
 
