@@ -29,7 +29,8 @@ def table() -> str:
     reports = [json.loads(path.read_text()) for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"))]
     figures = {key: value for report in reports for key, value in report["figures"].items()}
     machine = reports[0]["machine"]
-    lines = [f"Measured on {machine['cores']} CPU cores ({machine['processor']}):\n", "| What | Measured |", "| --- | --- |"]
+    heading = f"Measured on {machine['cores']} CPU cores ({machine['processor']}):\n"
+    lines = [heading, "| What | Measured |", "| --- | --- |"]
     for key, title, form in ROWS:
         name = re.sub(r"\{([\w.]+):(.*?)\}", lambda m: format(figures[m[1]], m[2]), title)
         lines.append(f"| {name} | {form.format(figures[key])} |")
