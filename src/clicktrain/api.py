@@ -123,6 +123,11 @@ class PixelClassifier:
             If an image is empty, constant, not finite, or its axes or channels do not fit.
         ClicksError
             If there are no clicks, clicks of only one class, or labels of another shape than the image.
+
+        Notes
+        -----
+        The surroundings of the clicks are kept in memory, 1 GB at most: of images with labels everywhere a random part
+        is learned from, spread evenly over the classes.
         """
         tensors, clicks = self._examples(images, labels, axes)
         check_trainable(clicks)

@@ -30,7 +30,7 @@ def test_clicked_windows_hold_the_features_of_the_whole_image() -> None:
     points = [[0, 0], [329, 149], [64, 63], [65, 64], [200, 10], [300, 140], [1, 149]]
     clicks = Clicks.from_points(points, [1, 2, 1, 2, 1, 2, 2], (330, 150))
     example = Example(image, clicks, model.statistics)
-    clicked = drained(gather_clicked(net, [example, example], fov=model.fov, context_fov=model.context_fov))
+    clicked = drained(gather_clicked(net, [example, example], fov=model.fov, context_fov=model.context_fov, seed=0))
     whole = stem_features(net, prepare(image, model.statistics, model.fov), (0, 0), (330, 150), model.context_fov)
     height, width = model.context_fov
     assert clicked.classes.tolist() == [1, 2, 1, 2, 1, 2, 2] * 2

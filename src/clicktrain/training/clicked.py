@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clicktrain.clicks import Clicks
 from clicktrain.models.features import PreparedImage, prepare, stem_features
+from clicktrain.training.coverage import cover, draw_windows
 from clicktrain.types import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from clicktrain.clicks import Clicks
     from clicktrain.models.nets import PixelNet
     from clicktrain.models.normalise import ChannelStatistics
     from clicktrain.types import IntArray
@@ -26,6 +28,7 @@ __all__ = ["ClickedFeatures", "Example", "gather_clicked"]
 _WINDOW_PX = 64
 # Windows this close together share one stem pass, whose border is far wider than a window.
 _GROUP_PX = 256
+_MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -54,9 +57,9 @@ class ClickedFeatures:
     windows : Tensor of shape (W, F, y, x)
         Features of the stem, channels last in memory.
     positions : Tensor of shape (N, 3), int64
-        Window and top-left corner of every click's patch.
+        Window and top-left corner of the patch of every click that is kept.
     classes : Tensor of shape (N,), int64
-        Class number of every click.
+        Class numbers of these clicks.
     """
 
     windows: Tensor
@@ -65,7 +68,7 @@ class ClickedFeatures:
 
 
 def gather_clicked(
-    net: PixelNet, examples: Sequence[Example], *, fov: tuple[int, int], context_fov: tuple[int, int]
+    net: PixelNet, examples: Sequence[Example], *, fov: tuple[int, int], context_fov: tuple[int, int], seed: int
 ) -> Generator[Progress, None, ClickedFeatures]:
     """Compute the stem's features around the clicks of several images.
 
@@ -75,6 +78,8 @@ def gather_clicked(
     examples : sequence of Example
     fov, context_fov : tuple of int
         Fields of view of the whole network and of its context network.
+    seed : int
+        Of the draw of clicks, where there are too many for memory: windows of 1 GB are kept, shared by the images.
 
     Yields
     ------
@@ -86,10 +91,13 @@ def gather_clicked(
     """
     windows: list[Tensor] = []
     positions: list[Tensor] = []
-    for done, example in enumerate(examples):
-        origins, owner = _cover(example.clicks)
+    window_bytes = 4 * net.stem.out_channels * math.prod(_window_shape(context_fov))
+    most = max(1, _MOST_BYTES // window_bytes // len(examples))
+    kept = [_kept(example.clicks, most, seed) for example in examples]
+    for done, (example, clicks) in enumerate(zip(examples, kept, strict=True)):
+        origins, owner = cover(clicks, _WINDOW_PX)
         prepared = prepare(example.image, example.statistics, fov, least_px=_WINDOW_PX)
-        corners = torch.from_numpy(example.clicks.positions_px - origins[owner])
+        corners = torch.from_numpy(clicks.positions_px - origins[owner])
         first = sum(len(part) for part in windows)
         positions.append(torch.cat((torch.from_numpy(owner)[:, None] + first, corners), dim=1))
         # Channels last: a patch is later cut out as whole rows, and convolutions take it as it is.
@@ -98,18 +106,17 @@ def gather_clicked(
             yield Progress("features", done, len(examples))
             _cut_windows(stack, net, prepared, origins, group, context_fov)
         windows.append(stack)
-    classes = np.concatenate([example.clicks.classes for example in examples])
+    classes = np.concatenate([clicks.classes for clicks in kept])
     yield Progress("features", len(examples), len(examples))
     maps = (windows[0] if len(windows) == 1 else torch.cat(windows)).permute(0, 3, 1, 2)
     return ClickedFeatures(maps, torch.cat(positions).to(maps.device), torch.from_numpy(classes).to(maps.device))
 
 
-def _cover(clicks: Clicks) -> tuple[IntArray, IntArray]:
-    """Return the origins (W, 2) of equal windows inside the image, and the window (N,) that holds each click."""
-    last = np.maximum(np.array(clicks.shape_px) - _WINDOW_PX, 0)
-    origins = np.minimum(clicks.positions_px // _WINDOW_PX * _WINDOW_PX, last)
-    unique, owner = np.unique(origins, axis=0, return_inverse=True)
-    return unique, owner.reshape(-1)
+def _kept(clicks: Clicks, most: int, seed: int) -> Clicks:
+    """Drop clicks whose windows memory has no room for."""
+    _, owner = cover(clicks, _WINDOW_PX)
+    inside = np.isin(owner, draw_windows(owner, clicks.classes, most, seed=seed))
+    return Clicks(clicks.positions_px[inside], clicks.classes[inside], clicks.shape_px)
 
 
 def _groups(origins: IntArray) -> list[list[int]]:

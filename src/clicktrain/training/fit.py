@@ -56,7 +56,7 @@ def fit_model(
         seed=seed,
     )
     model = FittedModel.of(net.to(images[0].device), classes, pooled)
-    clicked = yield from _gather(model, images, clicks, settings)
+    clicked = yield from _gather(model, images, clicks, settings, seed)
     # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
     net.standardise.measure(clicked.windows[:, :, ::2, ::2])
     yield from _train(model, clicked, settings, steps=settings.training.steps, seed=seed)
@@ -84,7 +84,7 @@ def continue_model(
     FittedModel
     """
     trained = model.copied()
-    clicked = yield from _gather(trained, images, clicks, settings)
+    clicked = yield from _gather(trained, images, clicks, settings, seed)
     yield from _train(trained, clicked, settings, steps=settings.training.more_steps, seed=seed)
     return trained
 
@@ -95,14 +95,14 @@ def used_statistics(image: Tensor, trained_on: ChannelStatistics, settings: Pres
 
 
 def _gather(
-    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset
+    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, seed: int
 ) -> Generator[Progress, None, ClickedFeatures]:
     examples = [
         Example(image, part, used_statistics(image, model.statistics, settings))
         for image, part in zip(images, clicks, strict=True)
         if len(part)
     ]
-    return (yield from gather_clicked(model.net, examples, fov=model.fov, context_fov=model.context_fov))
+    return (yield from gather_clicked(model.net, examples, fov=model.fov, context_fov=model.context_fov, seed=seed))
 
 
 def _train(

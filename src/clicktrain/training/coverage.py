@@ -1,0 +1,63 @@
+"""Equal windows that hold the clicks of an image, and not more of them than memory has room for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from clicktrain.clicks import Clicks
+    from clicktrain.types import IntArray
+
+__all__ = ["cover", "draw_windows"]
+
+
+def cover(clicks: Clicks, side_px: int) -> tuple[IntArray, IntArray]:
+    """Cover clicks by windows on a regular grid; those that would leave the image are shifted inwards.
+
+    Parameters
+    ----------
+    clicks : Clicks
+    side_px : int
+
+    Returns
+    -------
+    origins : ndarray of shape (W, 2), int64
+        First row and column of each window.
+    owner : ndarray of shape (N,), int64
+        Window of each click.
+    """
+    last = np.maximum(np.array(clicks.shape_px) - side_px, 0)
+    origins = np.minimum(clicks.positions_px // side_px * side_px, last)
+    unique, owner = np.unique(origins, axis=0, return_inverse=True)
+    return unique, owner.reshape(-1)
+
+
+def draw_windows(owner: IntArray, classes: IntArray, most: int, *, seed: int) -> IntArray:
+    """Choose windows so that every class keeps about the same number of them, as far as it has that many.
+
+    Parameters
+    ----------
+    owner : ndarray of shape (N,), int64
+        Window of each click.
+    classes : ndarray of shape (N,), int64
+        Class number of each click.
+    most : int
+        Windows to keep; all are kept where there are no more.
+    seed : int
+
+    Returns
+    -------
+    ndarray of shape (M,), int64
+        Numbers of the windows kept, ascending.
+    """
+    windows = np.unique(owner)
+    if len(windows) <= most:
+        return windows
+    rng = np.random.default_rng(seed)
+    per_class = [rng.permutation(np.unique(owner[classes == number])) for number in np.unique(classes)]
+    # Dealt out in turn: the first window of every class, then the second, ...
+    turns = [(turn, int(window)) for queue in per_class for turn, window in enumerate(queue)]
+    dealt = dict.fromkeys(window for _, window in sorted(turns, key=lambda pair: pair[0]))
+    return np.sort(np.array(list(dealt)[:most], np.int64))
