@@ -42,7 +42,8 @@ class Branched(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         shortcut = values[:, :, 1:-1, 1:-1] if self.ndim == 2 else values[..., 1:-1, 1:-1, 1:-1]
-        branch = torch.tanh(self.conv(values))
+        # Before the convolution, as in pre-activation blocks: the crop above must not see it.
+        branch = torch.tanh(self.conv(torch.relu(values)))
         if self.join == "cat":
             return torch.cat([branch, shortcut], dim=1)
         if self.join == "mul":

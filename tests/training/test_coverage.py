@@ -22,10 +22,14 @@ def test_every_click_lies_in_a_window_inside_the_image(labels: np.ndarray, side_
     assert set(owner.tolist()) == set(range(len(origins)))
 
 
-@given(arrays(np.int64, 60, elements=st.integers(0, 29)), arrays(np.int64, 60, elements=st.integers(1, 4)))
-def test_a_draw_of_windows_keeps_the_limit_and_every_class(owner: np.ndarray, classes: np.ndarray) -> None:
-    drawn = draw_windows(owner, classes, 5, seed=0)
-    assert len(drawn) == min(5, len(np.unique(owner)))
+@given(
+    arrays(np.int64, 60, elements=st.integers(0, 29)),
+    arrays(np.int64, 60, elements=st.integers(1, 4)),
+    st.integers(0, 8),
+)
+def test_a_draw_of_windows_keeps_the_limit_and_every_class(owner: np.ndarray, classes: np.ndarray, most: int) -> None:
+    drawn = draw_windows(owner, classes, most, seed=0)
+    assert len(drawn) == min(max(most, len(np.unique(classes))), len(np.unique(owner)))
     assert set(classes[np.isin(owner, drawn)]) == set(classes)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from clicktrain.clicks import Clicks
@@ -41,6 +42,17 @@ def test_clicked_windows_hold_the_features_of_the_whole_image() -> None:
             atol=1e-5,
             rtol=1e-4,
         )
+
+
+def test_many_images_in_little_memory_keep_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clicktrain.training.clicked._MOST_BYTES", 1)
+    net = build_network(TINY, in_channels=1, n_classes=2)
+    model = FittedModel.of(net, (1, 2), ChannelStatistics((0.0,), (1.0,)))
+    clicks = Clicks.from_points([[5, 5], [6, 140]], [1, 2], (20, 150))
+    examples = [Example(torch.rand(1, 20, 150), clicks, model.statistics)] * 3
+    clicked = drained(gather_clicked(net, examples, fov=model.fov, context_fov=model.context_fov, seed=0))
+    assert sorted(clicked.classes.tolist()) == [1, 2]
+    assert len(clicked.windows) == 2
 
 
 def test_every_class_is_drawn_alike_and_common_ones_without_repeats() -> None:

@@ -99,4 +99,6 @@ class Program:
         return window(tensors[self.output], (0,) * len(scores_px), scores_px)
 
     def _may_overwrite(self, number: int, dying: set[int]) -> bool:
-        return number in dying and number > 0 and self.steps[number - 1].overwritable
+        # A crop shares its source's memory: what anything else reads, at whatever step, must stay.
+        readers = sum(step.inputs.count(number) for step in self.steps)
+        return number in dying and number > 0 and readers == 1 and self.steps[number - 1].overwritable

@@ -46,6 +46,8 @@ def build_program(module: nn.Module, ndim: int, fov: tuple[int, ...] | None) -> 
     DensifyError
         If a layer has no exact dense form, or the field of view cannot be found.
     """
+    for name, part in module.named_modules():
+        _refuse_hooks(Layer(name or "module", Builder(ndim, fov)), part)
     graph = _trace(module)
     if fov is None:
         # The field of view may follow from a layer at the end, so it takes a walk of its own.
@@ -133,7 +135,6 @@ def _apply(module: nn.Module, node: fx.Node, layer: Layer, args: tuple[Any, ...]
     subject: Any = node.target
     if node.op == "call_module":
         subject = module.get_submodule(str(node.target))
-        _refuse_hooks(layer, subject)
         rule = exact_leaf if is_exact_leaf(subject) else registry.find_module_rule(subject)
         args = (subject, *args)
     else:

@@ -79,7 +79,7 @@ def gather_clicked(
     fov, context_fov : tuple of int
         Fields of view of the whole network and of its context network.
     seed : int
-        Of the draw of clicks, where there are too many for memory: windows of 1 GB are kept, shared by the images.
+        Of the draw of clicks, where there are too many for memory: windows of 1 GB are kept.
 
     Yields
     ------
@@ -92,9 +92,10 @@ def gather_clicked(
     windows: list[Tensor] = []
     positions: list[Tensor] = []
     window_bytes = 4 * net.stem.out_channels * math.prod(_window_shape(context_fov))
-    most = max(1, _MOST_BYTES // window_bytes // len(examples))
-    kept = [_kept(example.clicks, most, seed) for example in examples]
+    kept = _kept([example.clicks for example in examples], _MOST_BYTES // window_bytes, seed)
     for done, (example, clicks) in enumerate(zip(examples, kept, strict=True)):
+        if not len(clicks):
+            continue
         origins, owner = cover(clicks, _WINDOW_PX)
         prepared = prepare(example.image, example.statistics, fov, least_px=_WINDOW_PX)
         corners = torch.from_numpy(clicks.positions_px - origins[owner])
@@ -112,11 +113,19 @@ def gather_clicked(
     return ClickedFeatures(maps, torch.cat(positions).to(maps.device), torch.from_numpy(classes).to(maps.device))
 
 
-def _kept(clicks: Clicks, most: int, seed: int) -> Clicks:
-    """Drop clicks whose windows memory has no room for."""
-    _, owner = cover(clicks, _WINDOW_PX)
-    inside = np.isin(owner, draw_windows(owner, clicks.classes, most, seed=seed))
-    return Clicks(clicks.positions_px[inside], clicks.classes[inside], clicks.shape_px)
+def _kept(clicks: Sequence[Clicks], most: int, seed: int) -> list[Clicks]:
+    """Drop clicks whose windows memory has no room for; every class keeps some."""
+    owners = []
+    for part in clicks:
+        _, owner = cover(part, _WINDOW_PX)
+        owners.append(owner + (owners[-1].max() + 1 if owners else 0))
+    classes = np.concatenate([part.classes for part in clicks])
+    drawn = draw_windows(np.concatenate(owners), classes, most, seed=seed)
+    inside = [np.isin(owner, drawn) for owner in owners]
+    return [
+        Clicks(part.positions_px[kept], part.classes[kept], part.shape_px)
+        for part, kept in zip(clicks, inside, strict=True)
+    ]
 
 
 def _groups(origins: IntArray) -> list[list[int]]:

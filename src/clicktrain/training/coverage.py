@@ -44,7 +44,7 @@ def draw_windows(owner: IntArray, classes: IntArray, most: int, *, seed: int) ->
     classes : ndarray of shape (N,), int64
         Class number of each click.
     most : int
-        Windows to keep; all are kept where there are no more.
+        Windows to keep, though never less than one a class; all are kept where there are no more.
     seed : int
 
     Returns
@@ -52,11 +52,12 @@ def draw_windows(owner: IntArray, classes: IntArray, most: int, *, seed: int) ->
     ndarray of shape (M,), int64
         Numbers of the windows kept, ascending.
     """
-    windows = np.unique(owner)
+    windows, numbers = np.unique(owner), np.unique(classes)
+    most = max(most, len(numbers))
     if len(windows) <= most:
         return windows
     rng = np.random.default_rng(seed)
-    per_class = [rng.permutation(np.unique(owner[classes == number])) for number in np.unique(classes)]
+    per_class = [rng.permutation(np.unique(owner[classes == number])) for number in numbers]
     # Dealt out in turn: the first window of every class, then the second, ...
     turns = [(turn, int(window)) for queue in per_class for turn, window in enumerate(queue)]
     dealt = dict.fromkeys(window for _, window in sorted(turns, key=lambda pair: pair[0]))

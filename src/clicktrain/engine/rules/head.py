@@ -61,9 +61,10 @@ def squeeze(layer: Layer, node: PatchMap, dim: Any = None) -> PatchMap:
     """Drop of size-1 spatial axes."""
     if not layer.is_single(node):
         layer.refuse(f"it squeezes a map of {layer.counts(node)} values", "Use nn.Flatten().")
-    axes = () if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
-    if (dim is None and node.channels == 1) or 0 in axes or 1 in axes:
-        layer.refuse("it may drop the batch or class axis", "Use nn.Flatten().")
+    spatial = set(range(2, layer.ndim + 2))
+    axes = spatial if dim is None else {a % (layer.ndim + 2) for a in ((dim,) if isinstance(dim, int) else dim)}
+    if axes != spatial or (dim is None and node.channels == 1):
+        layer.refuse("it does not drop all spatial axes and nothing else", "Use nn.Flatten().")
     return layer.rename(node, flat=True)
 
 

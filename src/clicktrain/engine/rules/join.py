@@ -145,6 +145,8 @@ def _check_operand(layer: Layer, node: PatchMap, value: Any) -> None:
 def concatenate(layer: Layer, tensors: Sequence[PatchMap], dim: int = 0) -> PatchMap:
     """Concatenation of channels."""
     nodes = list(tensors)
+    if not all(isinstance(node, PatchMap) for node in nodes):
+        layer.refuse("it joins a map and a parameter", "Add the parameter, or give it as a map of the image.")
     rank = 2 if nodes[0].flat else layer.ndim + 2
     if dim % rank != 1:
         layer.refuse(f"dim={dim} is not the channel axis", "Use dim=1.")

@@ -54,7 +54,9 @@ def _run_module(module: nn.Module, values: Tensor) -> Tensor:
 
 @module_rule(*_ACTIVATIONS, *_DROPOUTS)
 def pointwise_module(layer: Layer, module: nn.Module, node: PatchMap) -> PatchMap:
-    """Activation or dropout."""
+    """Activation or dropout; in eval mode dropout gives the very tensor it gets, as in the module."""
+    if isinstance(module, _DROPOUTS) and not module.training:
+        return node
     return layer.emit(partial(_run_module, module), [node])
 
 
