@@ -20,6 +20,7 @@ ROWS = (
     ("demo.agreement", "held-back clicks that get the right class", "{:.1%}"),
     ("live.gui_gap_p99_s", "gaps of a 20 ms GUI timer while training, 99 % are below", "{:.3f} s"),
     ("live.gui_gap_max_s", "the largest of these gaps", "{:.3f} s"),
+    ("live.first_gui_gap_max_s", "the largest gap in the first training, which also loads torch", "{:.3f} s"),
     ("live.cancel_p95_s", "from Cancel to idle, 95 % are below", "{:.2f} s"),
     ("startup.import_s", "`import clicktrain`", "{:.3f} s"),
 )

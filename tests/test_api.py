@@ -10,7 +10,15 @@ import torch
 
 from clicktrain import Clicks, PixelClassifier, Progress
 from clicktrain.config import ClassInfo
-from clicktrain.errors import CancelledError, ClicksError, ImageError, ModelFileError, NotFittedError, StorageError
+from clicktrain.errors import (
+    CancelledError,
+    ClicksError,
+    ClickTrainError,
+    ImageError,
+    ModelFileError,
+    NotFittedError,
+    StorageError,
+)
 from tests.textures import strokes, two_textures
 
 if TYPE_CHECKING:
@@ -216,6 +224,19 @@ def test_bad_input_keeps_what_was_trained(fitted: PixelClassifier) -> None:
     with pytest.raises(ClicksError):
         fitted.fit(IMAGE, np.zeros_like(LABELS))
     np.testing.assert_array_equal(fitted.predict_proba(IMAGE), before)
+
+
+def test_going_on_with_one_class_is_refused_and_forgets_nothing(fitted: PixelClassifier) -> None:
+    before = fitted.predict_proba(IMAGE)
+    with pytest.raises(ClicksError, match="at least two classes, got only class 2"):
+        fitted.partial_fit(IMAGE, LABELS * (LABELS == 2))
+    np.testing.assert_array_equal(fitted.predict_proba(IMAGE), before)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5])
+def test_a_seed_that_is_none_is_refused(seed: object) -> None:
+    with pytest.raises(ClickTrainError, match="whole number from 0"):
+        fast(seed=seed)
 
 
 def test_another_number_of_channels_is_refused_at_predict(fitted: PixelClassifier) -> None:

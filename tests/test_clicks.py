@@ -38,6 +38,7 @@ def test_the_last_of_two_clicks_on_a_pixel_counts() -> None:
     [
         (np.zeros((4, 4), np.float32), "whole numbers"),
         (np.full((4, 4), -1), "1 or more, got -1"),
+        (np.full((4, 4), 70_000), "65535 or less, got 70000"),
         (np.zeros((4, 5), np.uint8), r"\(4, 4\), got \(4, 5\)"),
     ],
 )

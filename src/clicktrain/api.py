@@ -13,9 +13,9 @@ from clicktrain import config as presets
 from clicktrain.clicks import Clicks, check_trainable
 from clicktrain.config import ClassInfo, DeviceName, ModelSummary, Preset, PresetName, TrainedClicks, default_class
 from clicktrain.engine.device import pick_device
-from clicktrain.errors import ClicksError, ImageError, NotFittedError, StorageError
+from clicktrain.errors import ClicksError, ClickTrainError, ImageError, NotFittedError, StorageError
 from clicktrain.inference.predict import predict_tiles
-from clicktrain.inference.summaries import confidence
+from clicktrain.inference.summaries import class_numbers, confidence
 from clicktrain.io.axes import guess_axes, to_channels_first
 from clicktrain.io.files import write_whole
 from clicktrain.models.checkpoint import pack, unpack
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["PixelClassifier", "confidence"]
+__all__ = ["PixelClassifier", "class_numbers", "confidence"]
 
 
 class PixelClassifier:
@@ -62,6 +62,8 @@ class PixelClassifier:
     ------
     BackendError
         If the device was asked for and is not there.
+    ClickTrainError
+        If the seed is not a whole number from 0 to 2**32 - 1.
 
     References
     ----------
@@ -79,7 +81,7 @@ class PixelClassifier:
 
     def __init__(self, *, preset: PresetName = "auto", seed: int = 0, device: DeviceName = "auto") -> None:
         self.preset = preset
-        self.seed = seed
+        self.seed = check_seed(seed)
         self.device = device
         self._settings = presets.preset(preset)
         self._device = pick_device(device)
@@ -165,8 +167,7 @@ class PixelClassifier:
         present = {number for part in clicks for number in part.present}
         if self._model is None or not present <= set(self._model.classes):
             return self.fit(images, labels, axes=axes, progress=progress)
-        if not present:
-            raise ClicksError("labels must hold clicked pixels, got none. Click a few pixels of each class first.")
+        check_trainable(clicks)
         self._check_channels(tensors)
         seed = self.seed + sum(len(part) for part in clicks)
         steps = continue_model(self._model, tensors, clicks, self._settings, seed=seed)
@@ -223,11 +224,7 @@ class PixelClassifier:
         NotFittedError, ImageError
             As for `predict_proba`.
         """
-        probabilities = self.predict_proba(image, axes=axes, progress=progress)
-        dtype = np.uint8 if self.classes_.max() < 256 else np.uint16
-        numbers: AnyArray = self.classes_.astype(dtype)
-        chosen: AnyArray = numbers[probabilities.argmax(axis=0)]
-        return chosen
+        return class_numbers(self.predict_proba(image, axes=axes, progress=progress), self.classes_)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model into one file, whole or not at all.
@@ -352,6 +349,19 @@ class PixelClassifier:
     def _keep(self, model: FittedModel, clicks: Sequence[Clicks]) -> None:
         self._model = model
         self._trained_clicks = count_clicks(clicks)
+
+
+def check_seed(seed: int) -> int:
+    """Refuse a seed that torch or NumPy would not take.
+
+    Raises
+    ------
+    ClickTrainError
+        If it is not a whole number from 0 to 2**32 - 1.
+    """
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ClickTrainError(f"seed must be a whole number from 0 to {2**32 - 1}, got {seed!r}. Give for example 0.")
+    return seed
 
 
 def _listed(values: Any) -> list[Any]:

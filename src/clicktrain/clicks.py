@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from clicktrain.types import IntArray
 
-__all__ = ["Clicks", "check_trainable"]
+__all__ = ["LARGEST_CLASS", "Clicks", "check_trainable"]
+
+# Class images are uint16 at most, which every viewer of labels opens.
+LARGEST_CLASS = 65535
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,10 @@ class Clicks:
             )
         if self.classes.size and self.classes.min() < 1:
             raise ClicksError(f"class numbers must be 1 or more, got {self.classes.min()}. 0 means unlabelled.")
+        if self.classes.size and self.classes.max() > LARGEST_CLASS:
+            raise ClicksError(
+                f"class numbers must be {LARGEST_CLASS} or less, got {self.classes.max()}. Number the classes from 1."
+            )
         outside = ((self.positions_px < 0) | (self.positions_px >= np.array(self.shape_px))).any(axis=1)
         if outside.any():
             raise ClicksError(

@@ -102,11 +102,19 @@ def test_image_that_the_classifier_refuses_does_not_stop_the_others(images, out,
     assert results[1].error
 
 
-def test_a_mistake_of_the_program_is_not_hidden(images, out, monkeypatch):
+def test_a_mistake_of_the_program_is_named_for_its_file_and_stops_no_other(images, out, monkeypatch, caplog):
     model = Threshold()
-    monkeypatch.setattr(model, "predict_proba", lambda image, **options: image.missing)
-    with pytest.raises(AttributeError):
-        predict_files(model, plan_outputs(images, out))
+    right = model.predict_proba
+    calls = iter(range(len(images)))
+
+    def wrong_once(*args, **options):
+        return right(*args, **options) if next(calls) else 1 / 0
+
+    monkeypatch.setattr(model, "predict_proba", wrong_once)
+    results = predict_files(model, plan_outputs(images, out))
+    assert "did not expect (ZeroDivisionError" in results[0].error
+    assert [result.error for result in results[1:]] == [None, None]
+    assert "ZeroDivisionError" in caplog.text
 
 
 @pytest.mark.parametrize("failing", ["_probabilities", "_classes"])
@@ -114,7 +122,7 @@ def test_file_whose_results_cannot_all_be_written_leaves_none(images, out, monke
     write_tiff = run.write_tiff
 
     def full_disk(path, *args):
-        if path.name == f"b{failing}.tif":
+        if path.name.endswith(f"-b{failing}.tif"):
             raise StorageError(f"`{path}` could not be written: there is no space left on the disk.")
         write_tiff(path, *args)
 
@@ -133,6 +141,22 @@ def test_failure_keeps_the_results_of_an_earlier_run(images, out, monkeypatch):
     monkeypatch.setattr(run, "write_tiff", full_disk)
     predict_files(Threshold(), plan_outputs(images, out, overwrite=True))
     assert len(os.listdir(out)) == 6
+
+
+@pytest.mark.parametrize("failing", ["_probabilities", "_classes"])
+def test_one_failed_output_keeps_both_results_of_an_earlier_run(images, out, monkeypatch, failing):
+    predict_files(Threshold(), plan_outputs(images, out))
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    write_tiff = run.write_tiff
+
+    def full_disk(path, *args):
+        if path.name.endswith(f"-b{failing}.tif"):
+            raise StorageError("there is no space left on the disk.")
+        write_tiff(path, *args)
+
+    monkeypatch.setattr(run, "write_tiff", full_disk)
+    predict_files(Threshold(), plan_outputs(images, out, overwrite=True))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_axes_are_handed_to_every_file(images, out):

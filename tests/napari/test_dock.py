@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from clicktrain.config import default_class
+from clicktrain.napari.layers import mark
 from clicktrain.session import Session
 from tests.napari.conftest import session_threads
 
@@ -247,6 +251,27 @@ def test_closing_the_dock_ends_the_thread_and_lets_go_of_the_layers(viewer, clic
     qtbot.waitUntil(lambda: not session_threads())
     viewer.layers["strokes"].data_setitem((np.array([9]), np.array([1])), 1)
     viewer.layers.clear()
+
+
+def test_the_close_button_of_a_plugins_dock_ends_the_thread(viewer, qtbot):
+    dock_widget, widget = viewer.window.add_plugin_dock_widget("napari-clicktrain")
+    session = widget.session
+    session.load_model("nowhere")  # any work starts the thread
+    qtbot.waitUntil(lambda: bool(session_threads()) and not session.busy)
+    del widget
+    dock_widget.destroyOnClose()
+    del dock_widget
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and not session_threads())
+
+
+def test_a_new_name_of_a_class_survives_a_change_of_the_image(viewer, open_dock, classifier, halves, strokes):
+    image = viewer.add_image(halves)
+    classes = (default_class(1), default_class(2))
+    viewer.add_labels(strokes, metadata=mark("clicks", image, classes=classes))
+    dock = open_dock(classifier)
+    dock.session.classes.edit(1, name="gland")
+    image.data = halves.copy()
+    assert dock.session.classes[1].name == "gland"
 
 
 def test_a_session_can_be_brought_along(viewer, open_dock, classifier, halves, strokes):

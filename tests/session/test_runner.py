@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from clicktrain.errors import ImageError
+from clicktrain.errors import ClickTrainError, ImageError
 from clicktrain.session.runner import Runner
 from clicktrain.types import Progress
 
@@ -202,5 +202,5 @@ def test_closing_stops_the_work_and_ends_the_thread(runner, outcomes):
     runner.close()
     runner.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "clicktrain-session"]
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(ClickTrainError, match="closed"):
         runner.submit("work", gate, outcomes.append)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
 import torch
 
 from clicktrain.clicks import Clicks
@@ -12,6 +13,9 @@ from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.training.clicked import Example, gather_clicked
 from clicktrain.training.sampler import draw_balanced
 from clicktrain.training.symmetry import SYMMETRIES, turned, turned_parameters
+
+if TYPE_CHECKING:
+    import pytest
 
 TINY = NetworkConfig(sigmas_px=(0.7, 1.0), width=4, levels=3, members=1)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from clicktrain.errors import CancelledError, ClickTrainError
+from clicktrain.inference.summaries import class_numbers
+from clicktrain.io.files import move_into_place
 from clicktrain.io.images import read_image, write_tiff
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
     from clicktrain.batch.plan import PredictJob
     from clicktrain.config import ClassInfo
-    from clicktrain.types import AnyArray, FloatArray, IntArray, LabelArray, ProgressCallback
+    from clicktrain.types import AnyArray, FloatArray, IntArray, ProgressCallback
 
 __all__ = ["BatchProgress", "FileResult", "PixelModel", "predict_files"]
+
+logger = logging.getLogger(__name__)
 
 
 class PixelModel(Protocol):
@@ -135,6 +138,10 @@ def _try(classifier: PixelModel, job: PredictJob, axes: str | None, on_fraction:
     except (MemoryError, RuntimeError) as error:
         # torch tells a lack of memory as RuntimeError; the next image may be smaller.
         return f"it could not be classified: {' '.join(str(error).split()) or 'not enough memory'}"
+    except Exception as error:
+        # A mistake of ours with one image must not cost the report on all others.
+        logger.exception("%s could not be classified", job.input)
+        return f"ClickTrain met a problem it did not expect ({type(error).__name__}: {error}). Please report it."
     return None
 
 
@@ -146,24 +153,24 @@ def _predict_file(
         image.array, axes=image.axes, progress=lambda step: on_fraction(step.fraction)
     )
     names = {str(info.number): info.name for info in classifier.class_infos}
-    written = []
+    staged: dict[Path, Path] = {}
     try:
         if job.probabilities is not None:
-            write_tiff(job.probabilities, probabilities, "CYX", {"class_names": list(names.values())})
-            written.append(job.probabilities)
+            staged[job.probabilities] = _beside(job.probabilities)
+            write_tiff(staged[job.probabilities], probabilities, "CYX", {"class_names": list(names.values())})
         if job.classes is not None:
-            numbers = _class_numbers(probabilities, classifier.classes_)
-            write_tiff(job.classes, numbers, "YX", {"class_names": names})
-    except BaseException:
-        # Half a result would look like a whole one to whoever counts files.
-        _remove(written)
-        raise
+            staged[job.classes] = _beside(job.classes)
+            numbers = class_numbers(probabilities, classifier.classes_)
+            write_tiff(staged[job.classes], numbers, "YX", {"class_names": names})
+        # Half a result would look like a whole one to whoever counts files, so none appears before all are there.
+        for output, beside in staged.items():
+            move_into_place(beside, output)
+    finally:
+        _remove(staged.values())
 
 
-def _class_numbers(probabilities: FloatArray, classes: IntArray) -> LabelArray:
-    small = classes.astype(np.min_scalar_type(classes.max()))
-    numbers: LabelArray = small[probabilities.argmax(axis=0)]
-    return numbers
+def _beside(output: Path) -> Path:
+    return output.with_name(f".clicktrain-new-{output.name}")
 
 
 def _remove(paths: Iterable[Path]) -> None:

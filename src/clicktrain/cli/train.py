@@ -36,7 +36,7 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", help=f"Model file to write, ends in {_SUFFIX}.")],
     axes: Axes = None,
     preset: Annotated[PresetName, typer.Option(help="Size of the network.")] = "auto",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same model.")] = 0,
     device: Device = "auto",
     class_names: Annotated[
         str | None, typer.Option(help='Names of the classes, in the order of their numbers: "nucleus,background".')

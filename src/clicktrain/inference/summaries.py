@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from clicktrain.types import FloatArray
+    from clicktrain.types import FloatArray, IntArray, LabelArray
 
-__all__ = ["confidence"]
+__all__ = ["class_numbers", "confidence"]
 
 
 def confidence(probabilities: FloatArray) -> FloatArray:
@@ -28,3 +28,21 @@ def confidence(probabilities: FloatArray) -> FloatArray:
     largest: FloatArray = probabilities.max(axis=0)
     above_chance: FloatArray = np.clip((largest - chance) / (1 - chance), 0, 1)
     return above_chance
+
+
+def class_numbers(probabilities: FloatArray, classes: IntArray) -> LabelArray:
+    """Return the most probable class of every pixel.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (K, ...), float32
+    classes : ndarray of shape (K,), int64
+        Class numbers, 65535 at most.
+
+    Returns
+    -------
+    ndarray of shape (...), uint8, or uint16 where a class number is beyond 255
+    """
+    dtype = np.uint8 if classes.max() <= np.iinfo(np.uint8).max else np.uint16
+    numbers: LabelArray = classes.astype(dtype)[probabilities.argmax(axis=0)]
+    return numbers

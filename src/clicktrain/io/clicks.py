@@ -47,6 +47,10 @@ def read_clicks(path: Path, shape_px: Sequence[int]) -> Clicks:
     shape = tuple(int(n) for n in shape_px)
     if path.suffix.lower() == ".csv":
         return _read_csv(path, shape)
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        raise ClicksError(
+            f"`{path}` must keep the class numbers as they are, got a JPEG. Save the labels as PNG or TIFF."
+        )
     labels = read_raw(path, palette=False).array
     try:
         return Clicks.from_labels(labels, shape)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["ensure_writable", "make_folder", "write_whole"]
+__all__ = ["ensure_writable", "make_folder", "move_into_place", "write_whole"]
 
 _NUMBERS = itertools.count()
 
@@ -53,13 +53,28 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     try:
         write(beside)
         _sync(beside)
-        os.replace(beside, path)
     except ClickTrainError:
         raise
     except OSError as error:
         raise _explain(path, error) from error
+    else:
+        move_into_place(beside, path)
     finally:
         _remove(beside)
+
+
+def move_into_place(beside: Path, path: Path) -> None:
+    """Give a file that is whole its final name, in the same folder.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be renamed; what was at `path` is as before.
+    """
+    try:
+        os.replace(beside, path)
+    except OSError as error:
+        raise _explain(path, error) from error
     _sync_folder(path.parent)
 
 
@@ -115,15 +130,14 @@ def _sync_folder(folder: Path) -> None:
     # Makes the rename itself survive a power cut; Windows cannot open folders and needs no such step.
     if os.name != "posix":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        # A folder that may be written but not listed; the file itself is whole.
+        return
+    with suppress(OSError):  # some network file systems do not sync folders
         os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems do not sync folders; the file itself is written.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise _explain(folder, error) from error
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

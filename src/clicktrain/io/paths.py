@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["CLICKS_SUFFIXES", "IMAGE_SUFFIXES", "expand_inputs", "files_in"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
-CLICKS_SUFFIXES = (".csv", *IMAGE_SUFFIXES)
+# No JPEG: it changes the numbers of a labels image.
+CLICKS_SUFFIXES = (".csv", ".png", ".tif", ".tiff", ".npy")
 
 
 def expand_inputs(patterns: Iterable[str | Path], suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Path]:

@@ -35,8 +35,9 @@ class ChannelStatistics:
         ----------
         image : Tensor of shape (C, Y, X)
         """
-        deviation, mean = torch.std_mean(image.double(), dim=(1, 2), correction=0)
-        return cls(tuple(mean.tolist()), tuple(deviation.tolist()))
+        # Channel by channel, here and below: the copy in double precision is never of the whole image.
+        pairs = [torch.std_mean(channel.double(), correction=0) for channel in image]
+        return cls(tuple(float(mean) for _, mean in pairs), tuple(float(deviation) for deviation, _ in pairs))
 
     @classmethod
     def pooled(cls, parts: Sequence[ChannelStatistics]) -> ChannelStatistics:
@@ -58,7 +59,7 @@ class ChannelStatistics:
         -------
         Tensor of shape (C, Y, X), float32
         """
-        mean = torch.tensor(self.mean, dtype=torch.float64, device=image.device).view(-1, 1, 1)
-        spread = [d if d > 0 else 1.0 for d in self.deviation]
-        deviation = torch.tensor(spread, dtype=torch.float64, device=image.device).view(-1, 1, 1)
-        return ((image.double() - mean) / deviation).float()
+        normalised = torch.empty_like(image, dtype=torch.float32)
+        for channel, target, mean, deviation in zip(image, normalised, self.mean, self.deviation, strict=True):
+            target.copy_((channel.double() - mean) / (deviation if deviation > 0 else 1.0))
+        return normalised

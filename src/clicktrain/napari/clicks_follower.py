@@ -13,6 +13,8 @@ from clicktrain.errors import ClickTrainError
 from clicktrain.napari.clicks_layers import noted_classes, source_of
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from napari.layers import Image, Points
 
     from clicktrain.napari.clicks_layers import ClicksSource
@@ -39,6 +41,7 @@ class ClicksFollower(QObject):
         self._session = session
         self._source: ClicksSource | None = None
         self._image: Image | None = None
+        self._seen: set[Hashable] = set()
         self._connections = ExitStack()
         self._settled = QSignalDebouncer(parent=self)
         self._settled.setTimeout(_SETTLE_MS)
@@ -56,7 +59,7 @@ class ClicksFollower(QObject):
             self.failed.emit(str(error))
             return
         self._source, self._image = source, image
-        self._session.classes.update(noted_classes(layer))
+        self._take_noted_classes(layer)
         for event in source.edits:
             event.connect(self._on_edit)
             self._connections.callback(event.disconnect, self._on_edit)
@@ -66,6 +69,12 @@ class ClicksFollower(QObject):
         self.read()
         self.color()
         self.activate(active)
+
+    def _take_noted_classes(self, layer: Labels | Points) -> None:
+        """Take the classes that came with a layer, the first time it is seen: later the user's names count."""
+        if layer.unique_id not in self._seen:
+            self._seen.add(layer.unique_id)
+            self._session.classes.update(noted_classes(layer))
 
     def stop(self) -> None:
         """Follow nothing."""
@@ -102,7 +111,8 @@ class ClicksFollower(QObject):
 
     def erase(self, number: int) -> None:
         """Erase the clicks of class `number` in the layer."""
-        if self._source is not None:
+        # The last stroke may not have settled yet.
+        if self._source is not None and self.read():
             self._source.erase(number, self._session)
             self.read()
 

@@ -129,6 +129,7 @@ class PointsClicks:
         self.layer.remove_selected()
 
     def _numbers(self) -> list[int]:
+        _check_numbers(self.layer)
         return [int(number) for number in self.layer.features[_FEATURE]]
 
 
@@ -182,6 +183,11 @@ def _adopt(layer: Points, infos: Iterable[ClassInfo], active: int) -> None:
 
 def _make_float(layer: Points) -> None:
     # napari warns about whole numbers in a feature that colours the points.
+    _check_numbers(layer)
+    layer.features = layer.features.assign(**{_FEATURE: layer.features[_FEATURE].astype(float)})
+
+
+def _check_numbers(layer: Points) -> None:
     try:
         numbers = layer.features[_FEATURE].astype(float)
         whole = bool((numbers % 1 == 0).all())
@@ -192,7 +198,6 @@ def _make_float(layer: Points) -> None:
             f"points of {layer.name!r} must have whole numbers as feature 'class', got others. "
             "Give each point the number of its class."
         )
-    layer.features = layer.features.assign(**{_FEATURE: numbers})
 
 
 def _hex(rgba: Iterable[float]) -> str:

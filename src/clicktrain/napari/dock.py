@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,6 +125,8 @@ class ClickTrainWidget(QWidget):
         self._closing.callback(self.source.close_choices)
         # A slot of the widget itself would no longer be called, for Qt has taken it apart by then.
         self.destroyed.connect(self._closing.close)
+        # napari lets go of a dock that is closed by its button; if Python then ends the widget, Qt tells nobody.
+        weakref.finalize(self, self.session.close)
 
     def _open_image(self) -> None:
         image = self.source.image
@@ -201,14 +204,22 @@ class ClickTrainWidget(QWidget):
     def _may_erase(self, number: int, count: int) -> bool:
         after = "Undo in the clicks layer brings them back." if self._clicks.undoable else "This cannot be undone."
         question = f"Remove class “{self.session.classes[number].name}” and erase its {count:,} clicks? {after}"
-        answer = QMessageBox.question(self, "Remove class", question)
-        return bool(answer == QMessageBox.StandardButton.Yes)
+        return self._ask("Remove class", question)
+
+    def _ask(self, title: str, question: str) -> bool:
+        return bool(QMessageBox.question(self, title, question) == QMessageBox.StandardButton.Yes)
 
     def _save(self) -> None:
         name = f"{self.source.image.name if self.source.image else 'model'}{_SUFFIX}"
         path, _ = QFileDialog.getSaveFileName(self, "Save model", name, _FILTER)
-        if path:
-            self.session.save_model(path if Path(path).suffix else path + _SUFFIX)
+        if not path:
+            return
+        if not path.endswith(_SUFFIX):
+            path += _SUFFIX
+            # The dialog asked about the name as it was typed.
+            if Path(path).exists() and not self._ask("Save model", f"Replace {Path(path).name}?"):
+                return
+        self.session.save_model(path)
 
     def _load(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Load model", "", _FILTER)
@@ -235,7 +246,8 @@ class ClickTrainWidget(QWidget):
         self.controls.say(f"Loaded {Path(path).name}")
 
     def _on_cancelled(self) -> None:
-        self.controls.say("Cancelled; clicks and classifier are as they were.")
+        kept = "the training that had ended is kept" if self._report else "clicks and classifier are as they were"
+        self.controls.say(f"Cancelled; {kept}.")
 
     def _on_busy_changed(self) -> None:
         self.controls.set_busy(self.session.busy)

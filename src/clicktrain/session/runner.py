@@ -136,12 +136,12 @@ class Runner:
 
         Raises
         ------
-        RuntimeError
+        ClickTrainError
             If the runner was closed.
         """
         with self._wake:
             if self._closed:
-                raise RuntimeError("the runner is closed")
+                raise ClickTrainError("the session must be open to do work, got a closed one. Open a new one.")
             self._stop(kind, superseded=True)
             self._generation += 1
             task = Task(kind, self._generation, job, publish, self.progressed.emit)

@@ -244,6 +244,7 @@ class Session:
             def job(task: Task) -> Prediction | None:
                 classifier = self._get_classifier()
                 report = learn(task, classifier, image, clicks, resume=resume)
+                task.check()
                 label_classes(classifier, self.classes)
                 self._fitted = True
                 self.events.trained.emit(report)

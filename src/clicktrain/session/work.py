@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clicktrain.inference.summaries import confidence
+from clicktrain.inference.summaries import class_numbers, confidence
 from clicktrain.session.values import Prediction, TrainingReport
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ def classify(task: Task, classifier: Classifier, image: ImageInput) -> Predictio
     """Classify every pixel of `image`."""
     start = perf_counter()
     proba = classifier.predict_proba(image.array, axes=image.axes, progress=task.report)
-    numbers = np.asarray(classifier.classes_)
-    dtype = np.uint8 if numbers.max() <= np.iinfo(np.uint8).max else np.uint16
-    classes = numbers.astype(dtype)[proba.argmax(axis=0)]
+    classes = class_numbers(proba, np.asarray(classifier.classes_))
     return Prediction(image, classes, confidence(proba), task.generation, perf_counter() - start)
 
 

@@ -115,7 +115,7 @@ def gather_clicked(
 
 def _kept(clicks: Sequence[Clicks], most: int, seed: int) -> list[Clicks]:
     """Drop clicks whose windows memory has no room for; every class keeps some."""
-    owners = []
+    owners: list[IntArray] = []
     for part in clicks:
         _, owner = cover(part, _WINDOW_PX)
         owners.append(owner + (owners[-1].max() + 1 if owners else 0))
