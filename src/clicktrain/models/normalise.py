@@ -35,8 +35,8 @@ class ChannelStatistics:
         ----------
         image : Tensor of shape (C, Y, X)
         """
-        # Channel by channel, here and below: the copy in double precision is never of the whole image.
-        pairs = [torch.std_mean(channel.double(), correction=0) for channel in image]
+        # Here and below, channel by channel, so the copy in double precision is small, and on the CPU, as MPS has no doubles.
+        pairs = [torch.std_mean(channel.cpu().double(), correction=0) for channel in image]
         return cls(tuple(float(mean) for _, mean in pairs), tuple(float(deviation) for deviation, _ in pairs))
 
     @classmethod
@@ -61,5 +61,5 @@ class ChannelStatistics:
         """
         normalised = torch.empty_like(image, dtype=torch.float32)
         for channel, target, mean, deviation in zip(image, normalised, self.mean, self.deviation, strict=True):
-            target.copy_((channel.double() - mean) / (deviation if deviation > 0 else 1.0))
+            target.copy_((channel.cpu().double() - mean) / (deviation if deviation > 0 else 1.0))
         return normalised
