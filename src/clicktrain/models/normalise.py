@@ -35,7 +35,7 @@ class ChannelStatistics:
         ----------
         image : Tensor of shape (C, Y, X)
         """
-        # Here and below, channel by channel, so the copy in double precision is small, and on the CPU, as MPS has no doubles.
+        # Channel by channel, so that the copy in double precision is small; on the CPU, as some GPUs know no doubles.
         pairs = [torch.std_mean(channel.cpu().double(), correction=0) for channel in image]
         return cls(tuple(float(mean) for _, mean in pairs), tuple(float(deviation) for deviation, _ in pairs))
 
