@@ -239,6 +239,11 @@ def test_a_seed_that_is_none_is_refused(seed: object) -> None:
         fast(seed=seed)
 
 
+def test_a_preset_that_is_none_is_refused() -> None:
+    with pytest.raises(ClickTrainError, match="one of fast, auto, wide, got 'x'"):
+        PixelClassifier(preset="x")
+
+
 def test_another_number_of_channels_is_refused_at_predict(fitted: PixelClassifier) -> None:
     with pytest.raises(ImageError, match="must have 1 channels like the training images, got 3"):
         fitted.predict(np.stack([IMAGE] * 3, -1))

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
+from clicktrain.errors import ClickTrainError
+
 __all__ = [
     "PALETTE",
     "ClassInfo",
@@ -99,7 +101,14 @@ def preset(name: PresetName) -> Preset:
     ----------
     name : {"fast", "auto", "wide"}
         Fewer scales and channels; the default; a wider field of view.
+
+    Raises
+    ------
+    ClickTrainError
+        If there is no such preset.
     """
+    if name not in _PRESETS:
+        raise ClickTrainError(f"preset must be one of {', '.join(_PRESETS)}, got {name!r}.")
     return _PRESETS[name]
 
 

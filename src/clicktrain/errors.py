@@ -14,6 +14,7 @@ __all__ = [
     "NotFittedError",
     "ShapeError",
     "StorageError",
+    "is_out_of_memory",
 ]
 
 
@@ -59,3 +60,15 @@ class StorageError(ClickTrainError, OSError):
 
 class CancelledError(ClickTrainError):
     """Work that was stopped on request; nothing was changed."""
+
+
+# PyTorch raises a bare RuntimeError with these words when the processor's or an accelerator's memory is full.
+_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether `error` says that memory ran out, as Python or as PyTorch says it."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in _MEMORY_WORDS)

@@ -23,6 +23,28 @@ def test_trained_model_tells_the_halves_apart(clicktrain, images, labels, tmp_pa
     assert [info.name for info in classifier.class_infos] == ["dark", "bright"]
 
 
+def test_a_model_that_exists_is_replaced_only_when_told(clicktrain, images, labels, tmp_path):
+    out = tmp_path / "m.clicktrain"
+    out.write_bytes(b"precious")
+    arguments = ("train", images, "--clicks", labels, "-o", out, "--preset", "fast")
+    refused = clicktrain(*arguments)
+    assert refused.exit_code == 2
+    assert "Give --overwrite" in refused.stderr
+    assert out.read_bytes() == b"precious"
+    assert clicktrain(*arguments, "--overwrite").exit_code == 0
+    PixelClassifier.load(out)
+
+
+def test_too_little_memory_is_one_line(clicktrain, images, labels, tmp_path, monkeypatch):
+    def allocate(*_, **__):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
+
+    monkeypatch.setattr(PixelClassifier, "fit", allocate)
+    result = clicktrain("train", images, "--clicks", labels, "-o", tmp_path / "m.clicktrain")
+    assert result.exit_code == 2
+    assert "must fit into memory" in result.stderr
+
+
 def test_what_was_done_is_told(clicktrain, images, labels, tmp_path):
     result = clicktrain("train", images, "--clicks", labels, "-o", tmp_path / "m.clicktrain", "--preset", "fast")
     assert result.exit_code == 0, result.output

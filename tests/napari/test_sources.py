@@ -30,6 +30,41 @@ def test_points_are_clicks(viewer, dock, halves, finish):
     np.testing.assert_array_equal(viewer.layers["halves classes"].data, np.where(halves > 0, 2, 1))
 
 
+def test_points_with_other_features_keep_them(viewer, dock, halves):
+    viewer.add_image(halves)
+    points = viewer.add_points([[5, 3], [5, 25]], features={"class": [1, 2], "size": [0.5, 0.25], "who": ["a", "b"]})
+    assert dock.session.count(2) == 1
+    dock.table.activate(2)
+    assert points.features["size"].tolist() == [0.5, 0.25]
+    assert points.feature_defaults["class"].tolist() == [2]
+
+
+def test_an_emptied_points_layer_can_be_left_and_taken_up_again(viewer, dock, halves, notes):
+    image, other = viewer.add_image(halves), viewer.add_image(halves + 1)
+    dock.source.image = image
+    dock.source._kind.setCurrentText("Points")
+    dock.source._new.click()
+    points = viewer.layers[f"{image.name} clicks"]
+    points.add([[5, 3], [9, 3]])
+    points.selected_data = {0, 1}
+    points.remove_selected()
+    dock.source.image = other
+    dock.source.image = image
+    assert dock.source.clicks_layer is points
+    assert notes == []
+
+
+def test_clicks_made_for_one_image_are_not_offered_for_another(viewer, dock, halves):
+    image, other = viewer.add_image(halves, name="one"), viewer.add_image(halves + 1, name="other")
+    dock.source.image = image
+    dock.source._new.click()
+    assert dock.source.clicks_layer.name == "one clicks"
+    dock.source.image = other
+    assert dock.source.clicks_layer is None
+    dock.source.image = image
+    assert dock.source.clicks_layer.name == "one clicks"
+
+
 def test_added_and_removed_points_update_the_counts(viewer, dock, halves, qtbot):
     viewer.add_image(halves)
     points = viewer.add_points([[5, 3], [5, 25]], features={"class": [1, 2]})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import typer
 
-from clicktrain.errors import ClickTrainError
+from clicktrain.errors import ClickTrainError, is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +43,9 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         except ClickTrainError as error:
             complain(str(error))
             raise typer.Exit(BAD_INPUT) from error
-        except MemoryError as error:
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
             complain("the images must fit into memory, got too large ones. Take fewer or smaller images.")
             raise typer.Exit(BAD_INPUT) from error
         except KeyboardInterrupt as error:

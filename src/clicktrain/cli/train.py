@@ -38,6 +38,7 @@ def train(
     preset: Annotated[PresetName, typer.Option(help="Size of the network.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same model.")] = 0,
     device: Device = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model file if it exists.")] = False,
     class_names: Annotated[
         str | None, typer.Option(help='Names of the classes, in the order of their numbers: "nucleus,background".')
     ] = None,
@@ -49,6 +50,8 @@ def train(
 
     if output.suffix != _SUFFIX:
         raise StorageError(f"--output must end in {_SUFFIX}, got `{output}`.")
+    if output.exists() and not overwrite:
+        raise StorageError(f"--output must be a new file, got `{output}`. Give --overwrite to replace it.")
     ensure_writable(output)
     found = expand_inputs(images)
     pairs = pair_clicks(found, clicks)

@@ -114,7 +114,9 @@ class PointsClicks:
 
     def activate(self, number: int) -> None:
         """Let the next points be of class `number`."""
-        self.layer.feature_defaults = {_FEATURE: number}
+        defaults = self.layer.feature_defaults.copy()
+        defaults[_FEATURE] = float(number)
+        self.layer.feature_defaults = defaults
 
     def color(self, infos: Iterable[ClassInfo]) -> None:
         """Show the points in the colours of their classes."""
@@ -184,7 +186,9 @@ def _adopt(layer: Points, infos: Iterable[ClassInfo], active: int) -> None:
 def _make_float(layer: Points) -> None:
     # napari warns about whole numbers in a feature that colours the points.
     _check_numbers(layer)
-    layer.features = layer.features.assign(**{_FEATURE: layer.features[_FEATURE].astype(float)})
+    # Assigning features resets their defaults, so an adopted layer is left alone.
+    if layer.features[_FEATURE].dtype != float:
+        layer.features = layer.features.assign(**{_FEATURE: layer.features[_FEATURE].astype(float)})
 
 
 def _check_numbers(layer: Points) -> None:

@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QWidget
 
 from clicktrain.napari.layer_choice import LayerChoice
-from clicktrain.napari.layers import array_of, is_result, is_stack
+from clicktrain.napari.layers import array_of, is_result, is_stack, note_of
 
 if TYPE_CHECKING:
     from napari.components import LayerList
@@ -95,7 +95,7 @@ class SourcePanel(QWidget):
         self._form.setRowVisible(self._axes, self.image is not None and is_stack(self.image))
 
     def _holds_clicks(self, layer: Layer) -> bool:
-        if self.image is None or is_result(layer):
+        if self.image is None or is_result(layer) or note_of(layer).get("image") not in (None, self.image.unique_id):
             return False
         if isinstance(layer, Points):
             return bool(layer.ndim == 2)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from clicktrain.errors import ClickTrainError
+from clicktrain.errors import ClickTrainError, is_out_of_memory
 
 __all__ = ["explain"]
-
-# PyTorch raises a bare RuntimeError with these words when the processor's or an accelerator's memory is full.
-_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def explain(error: Exception) -> str:
@@ -19,11 +16,3 @@ def explain(error: Exception) -> str:
     first_line = str(error).strip().partition("\n")[0]
     what = f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
     return f"ClickTrain met a problem it did not expect ({what}). Please report it."
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Tell whether `error` says that memory ran out, as Python or as PyTorch says it."""
-    if isinstance(error, MemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in text for words in _MEMORY_WORDS)

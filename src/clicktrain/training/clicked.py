@@ -93,7 +93,8 @@ def gather_clicked(
     positions: list[Tensor] = []
     window_bytes = 4 * net.stem.out_channels * math.prod(_window_shape(context_fov))
     kept = _kept([example.clicks for example in examples], _MOST_BYTES // window_bytes, seed)
-    for done, (example, clicks) in enumerate(zip(examples, kept, strict=True)):
+    done, total = 0, sum(len(_groups(cover(clicks, _WINDOW_PX)[0])) for clicks in kept)
+    for example, clicks in zip(examples, kept, strict=True):
         if not len(clicks):
             continue
         origins, owner = cover(clicks, _WINDOW_PX)
@@ -104,11 +105,12 @@ def gather_clicked(
         # Channels last: a patch is later cut out as whole rows, and convolutions take it as it is.
         stack = prepared.padded.new_empty((len(origins), *_window_shape(context_fov), net.stem.out_channels))
         for group in _groups(origins):
-            yield Progress("features", done, len(examples))
+            yield Progress("features", done, total)
+            done += 1
             _cut_windows(stack, net, prepared, origins, group, context_fov)
         windows.append(stack)
     classes = np.concatenate([clicks.classes for clicks in kept])
-    yield Progress("features", len(examples), len(examples))
+    yield Progress("features", total, total)
     maps = (windows[0] if len(windows) == 1 else torch.cat(windows)).permute(0, 3, 1, 2)
     return ClickedFeatures(maps, torch.cat(positions).to(maps.device), torch.from_numpy(classes).to(maps.device))
 
