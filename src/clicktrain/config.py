@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from clicktrain.errors import ClickTrainError
 
@@ -163,3 +163,9 @@ class ModelSummary(_Frozen):
     channel_deviation: Annotated[tuple[float, ...], Field(title="Channel deviations")]
     classes: Annotated[tuple[ClassInfo, ...], Field(min_length=2, title="Classes")]
     clicks: Annotated[TrainedClicks, Field(title="Clicks")]
+
+    @model_validator(mode="after")
+    def _statistics_fit_the_channels(self) -> Self:
+        if not len(self.channel_mean) == len(self.channel_deviation) == self.channels:
+            raise ValueError("there must be one mean and one deviation per channel")
+        return self

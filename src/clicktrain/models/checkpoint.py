@@ -67,7 +67,7 @@ def unpack(content: bytes, name: str) -> tuple[ModelSummary, dict[str, Tensor]]:
         fields = json.loads(summary_text)
         _check_version(fields, name)
         return ModelSummary.model_validate(fields), load_tensors(tensors)
-    except (ValidationError, SafetensorError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValidationError, SafetensorError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise _damaged(name) from error
 
 
