@@ -9,6 +9,15 @@ from hypothesis import settings
 settings.register_profile("clicktrain", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("clicktrain")
 
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory):
+    """Keep measured speeds of the tests, which run with odd settings, out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLICKTRAIN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 if find_spec("torch"):
 
     @pytest.fixture(autouse=True)

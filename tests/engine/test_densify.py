@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clicktrain.engine.densify import DenseNetwork
+    from clicktrain.engine.network import ForwardStrategy
 
 sizes_beyond_fov = st.lists(st.integers(0, 4), min_size=3, max_size=3)
 
@@ -35,22 +36,28 @@ def test_fov_follows_from_the_layers(example: Example) -> None:
     assert densified(example).fov == example.fov
 
 
+@pytest.mark.parametrize("strategy", ["dense", "fragments", "selected"])
 @given(patch_classifiers(), sizes_beyond_fov, st.integers(1, 2), st.sampled_from(["noise", "saturated"]))
-def test_dense_pass_equals_patch_scan(example: Example, beyond: list[int], batch: int, kind: str) -> None:
+def test_every_strategy_equals_patch_scan(
+    strategy: ForwardStrategy, example: Example, beyond: list[int], batch: int, kind: str
+) -> None:
     dense = densified(example)
     image = random_images(example, batch, beyond, kind)
-    scores, scan = dense(image, strategy="dense"), dense(image, strategy="patches")
+    scores, scan = dense(image, strategy), dense(image, "patches")
     assert scores.shape == (batch, *scan.shape[1:])
     assert scores.shape[2:] == tuple(n + 1 for n in beyond[: example.ndim])
     assert_same(scores, scan, 1e-10)
 
 
+@pytest.mark.parametrize("strategy", ["dense", "fragments", "selected"])
 @given(patch_classifiers(), sizes_beyond_fov)
-def test_every_gradient_of_the_dense_pass_equals_that_of_the_patch_scan(example: Example, beyond: list[int]) -> None:
+def test_every_gradient_of_every_strategy_equals_that_of_the_patch_scan(
+    strategy: ForwardStrategy, example: Example, beyond: list[int]
+) -> None:
     dense = densified(example)
     image = random_images(example, 1, beyond, "noise").requires_grad_()
-    by_dense = gradients(dense(image, strategy="dense"), example.module, image)
-    by_scan = gradients(dense(image, strategy="patches"), example.module, image)
+    by_dense = gradients(dense(image, strategy), example.module, image)
+    by_scan = gradients(dense(image, "patches"), example.module, image)
     for got, expected in zip(by_dense, by_scan, strict=True):
         assert_same(got, expected, 1e-10)
 
@@ -90,8 +97,11 @@ def integer_net(*, stride: int, size: int) -> nn.Sequential:
 
 
 @pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (2, 3), (4, 1)])
+@pytest.mark.parametrize("strategy", ["dense", "fragments", "selected"])
 @pytest.mark.parametrize("kind", ["zeros", "ones", "saturated"])
-def test_gradient_of_equal_pixels_goes_to_the_first(kind: str, size: int, stride: int) -> None:
+def test_gradient_of_equal_pixels_goes_to_the_first(
+    kind: str, size: int, stride: int, strategy: ForwardStrategy
+) -> None:
     net = integer_net(stride=stride, size=size)
     dense = densify(net)
     shape = (1, 1, dense.fov[0] + 5, dense.fov[1] + 3)
@@ -99,7 +109,7 @@ def test_gradient_of_equal_pixels_goes_to_the_first(kind: str, size: int, stride
     image = {"zeros": torch.zeros_like(noise), "ones": torch.ones_like(noise), "saturated": noise}[
         kind
     ].requires_grad_()
-    by_dense = gradients(dense(image, strategy="dense"), net, image)
+    by_dense = gradients(dense(image, strategy), net, image)
     by_scan = gradients(dense(image, strategy="patches"), net, image)
     for got, expected in zip(by_dense, by_scan, strict=True):
         assert_same(got, expected, 1e-10)
@@ -257,5 +267,7 @@ def test_image_of_other_channels_or_axes_is_refused(shape: tuple[int, ...]) -> N
 
 def test_unknown_strategy_is_refused() -> None:
     dense = densify(nn.Sequential(nn.Conv2d(1, 2, 5)))
-    with pytest.raises(BackendError, match="strategy must be one of auto, dense, patches, got 'magic'"):
+    with pytest.raises(
+        BackendError, match="strategy must be one of auto, dense, fragments, selected, patches, got 'magic'"
+    ):
         dense(torch.zeros(1, 1, 9, 9), strategy="magic")

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from clicktrain import densify
-from clicktrain.engine.cost import dense_cost, dense_macs, patch_cost, patch_macs
-from clicktrain.engine.densify import SelectedStrategy
-from clicktrain.engine.selected import cheapest_cover, cover
+from clicktrain.engine.cost import Costs, dense_macs, patch_macs
+from clicktrain.engine.cover import cover
+from clicktrain.engine.network import SelectedStrategy
+from clicktrain.engine.planner import Planner
+from clicktrain.engine.speeds import Speeds
 from clicktrain.errors import BackendError, ShapeError
 from tests.engine.architectures import Example, patch_classifiers, plain_cnn_1
 from tests.engine.comparing import assert_same, gradients, random_images
@@ -82,7 +84,7 @@ def test_no_positions_give_no_scores(strategy: SelectedStrategy) -> None:
 def test_no_gradient_mode_gives_the_same_scores_in_chunks(
     strategy: SelectedStrategy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clicktrain.engine.selected._CHUNK_PX", 500)
+    monkeypatch.setattr("clicktrain.engine.execute._CHUNK_PX", 500)
     monkeypatch.setattr("clicktrain.engine.patch_scan._BATCH_PX", 500)
     dense = densify(small_net())
     image = torch.randn(1, 1, 40, 40, dtype=torch.double)
@@ -114,21 +116,35 @@ def test_macs_of_the_paper_network_are_the_published_count() -> None:
     assert [round(dense_macs(program, (n, n)) / 1e9, 2) for n in (128, 256, 512, 1024)] == [2.85, 8.85, 31.29, 117.99]
 
 
-def test_planner_takes_patches_for_one_click_and_one_pass_for_all() -> None:
-    program = densify(plain_cnn_1()).program
-    one = cheapest_cover(program, torch.tensor([[0, 5, 5]]), (64, 64), patches=True)
-    assert one.side_px == (1, 1)
+@pytest.fixture(scope="module")
+def planner() -> Planner:
+    """Planner of the network of the paper for a device that runs patches as fast as whole maps."""
+    speeds = Speeds(patch_macs_per_s=200e9, patch_backward_macs_per_s=190e9)
+    return Planner(densify(plain_cnn_1()).program, Costs(speeds, gradient=True), element_bytes=4)
+
+
+def test_planner_takes_one_patch_for_one_click_and_one_pass_for_all(planner: Planner) -> None:
+    assert planner.at(torch.tensor([[0, 5, 5]]), (64, 64)).covering.side_px == (1, 1)
     everywhere = torch.cartesian_prod(torch.arange(1), torch.arange(64), torch.arange(64))
-    assert cheapest_cover(program, everywhere, (64, 64), patches=True).side_px == (64, 64)
+    whole = planner.at(everywhere, (64, 64))
+    assert whole.strategy != "patches"
+    assert whole.covering.side_px == (64, 64)
 
 
-def test_planner_keeps_far_strokes_apart() -> None:
-    program = densify(plain_cnn_1()).program
+def test_planner_runs_late_layers_at_needed_places_only_where_clicks_are_few(planner: Planner) -> None:
+    generator = torch.Generator().manual_seed(0)
+    clicks = torch.nn.functional.pad(torch.randint(0, 300, (500, 2), generator=generator), (1, 0))
+    plan = planner.at(clicks, (300, 300))
+    assert plan.strategy == "selected"
+    assert 0 < plan.start < len(planner.program.steps)
+
+
+def test_planner_keeps_far_strokes_apart(planner: Planner) -> None:
     stroke = torch.cartesian_prod(torch.arange(1), torch.arange(20), torch.arange(20))
-    strokes = torch.cat([stroke, stroke + torch.tensor([0, 900, 900])])
-    chosen = cheapest_cover(program, strokes, (1000, 1000), patches=True)
-    assert max(chosen.side_px) < 100
-    assert dense_cost(program, chosen.side_px) * len(chosen.corners) < patch_cost(program) * len(strokes)
+    strokes = torch.cat([stroke, stroke + torch.tensor([0, 9000, 9000])])
+    chosen = planner.at(strokes, (10000, 10000))
+    assert max(chosen.covering.side_px) < 100
+    assert chosen.seconds < planner.patches(strokes, (10000, 10000)).seconds
 
 
 @pytest.mark.parametrize(
@@ -151,5 +167,7 @@ def test_position_without_a_patch_is_refused(positions: Tensor, batch: int, mess
 
 
 def test_unknown_strategy_is_refused() -> None:
-    with pytest.raises(BackendError, match="strategy must be one of auto, windows, dense, patches, got 'magic'"):
+    with pytest.raises(
+        BackendError, match="strategy must be one of auto, windows, dense, selected, patches, got 'magic'"
+    ):
         densify(small_net()).at(torch.zeros(1, 1, 20, 20), torch.tensor([[0, 0]]), "magic")

@@ -30,6 +30,18 @@ def test_aten_matches_reference_in_output_and_gradients(case: str, ndim: int) ->
     assert_all_close(convolve("aten"), convolve("reference"), 1e-12)
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("backend", ["aten", "reference"])
+def test_activation_follows_the_convolution(backend: str, activation: str) -> None:
+    inputs = [noise(2, 4, 9, 8), noise(6, 2, 3, 2, seed=2), noise(6, seed=3)]
+    got = outputs_and_gradients(
+        lambda x, w, b: regular_conv(x, w, b, spacing_px=2, groups=2, activation=activation, backend=backend), inputs
+    )
+    after = getattr(torch, activation)
+    expected = outputs_and_gradients(lambda x, w, b: after(F.conv2d(x, w, b, dilation=2, groups=2)), inputs)
+    assert_all_close(got, expected, 1e-12)
+
+
 def test_reference_with_spacing_1_is_an_ordinary_convolution() -> None:
     image, weight = noise(2, 3, 9, 8), noise(4, 3, 3, 2, seed=2)
     assert_all_close([regular_conv(image, weight, spacing_px=1, backend="reference")], [F.conv2d(image, weight)], 1e-12)
@@ -37,7 +49,7 @@ def test_reference_with_spacing_1_is_an_ordinary_convolution() -> None:
 
 def test_spaced_taps_are_a_kernel_with_zeros_between() -> None:
     image, weight = noise(1, 2, 14, 15), noise(3, 2, 3, 3, seed=2)
-    stretched = torch.zeros(3, 2, 9, 5, dtype=torch.float64)
+    stretched = weight.new_zeros(3, 2, 9, 5)
     stretched[:, :, ::4, ::2] = weight
     assert_all_close([regular_conv(image, weight, spacing_px=(4, 2))], [F.conv2d(image, stretched)], 1e-12)
 

@@ -1,26 +1,28 @@
-"""What a pass costs, counted exactly from the layers."""
+"""What a pass costs: work counted exactly from the layers, seconds by the measured speeds of the device."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clicktrain.engine.program import Program
+    from clicktrain.engine.program import Program, Step
+    from clicktrain.engine.speeds import Speeds
 
-__all__ = ["dense_cost", "dense_macs", "patch_cost", "patch_macs"]
+__all__ = ["Costs", "dense_macs", "patch_macs"]
 
-# What one element costs in multiply-accumulates of a convolution (2 CPU cores, float32): an activation where the map
-# was just written, and a copy out of an image that lies in memory.
-_MACS_PER_ELEMENT = 16
-_MACS_PER_COPY = 64
+# Processors take channels in vectors of 16; a group of 50 costs as much as one of 64.
+_LANES = 16
+# Passes over memory of a gradient, in units of the forward pass.
+_BACKWARD = 2
 
 
 def dense_macs(program: Program, outputs_px: Sequence[int]) -> int:
     """Multiply-accumulates of a dense pass that gives `outputs_px` scores per axis."""
-    image_px = _image_px(program, outputs_px)
+    image_px = [n + f - 1 for n, f in zip(outputs_px, program.fov, strict=True)]
     return sum(step.work.macs * prod(step.grid.dense_shape(image_px)) for step in program.steps)
 
 
@@ -29,20 +31,80 @@ def patch_macs(program: Program) -> int:
     return sum(step.work.macs * prod(step.grid.counts(program.fov)) for step in program.steps)
 
 
-def dense_cost(program: Program, outputs_px: Sequence[int]) -> int:
-    """Multiply-accumulates of a dense pass, with memory traffic and the gathering of its input counted in."""
-    image_px = _image_px(program, outputs_px)
-    elements = sum(step.work.dense_elements * prod(step.grid.dense_shape(image_px)) for step in program.steps)
-    copied = _MACS_PER_COPY * program.in_channels * prod(image_px)
-    return dense_macs(program, outputs_px) + _MACS_PER_ELEMENT * elements + copied
+@dataclass(frozen=True)
+class Costs:
+    """Predicted seconds of steps.
+
+    Parameters
+    ----------
+    speeds : Speeds
+    gradient : bool
+        Whether the backward pass is counted in.
+    """
+
+    speeds: Speeds
+    gradient: bool
+
+    def dense_s(self, step: Step, values: float, folded: Sequence[int], *, cached: bool, repeated: bool) -> float:
+        """Seconds of a step on whole maps, without what its calls cost.
+
+        Parameters
+        ----------
+        step : Step
+        values : float
+            Values of the output, all channels as one.
+        folded : sequence of int
+        cached : bool
+            Whether its maps stay in the cache.
+        repeated : bool
+            Whether the backward pass runs it again.
+        """
+        s = self.speeds
+        apart = _taps_apart(step, folded)
+        macs = padded_macs(step) * values
+        forward_s = macs / (s.spaced_conv_macs_per_s if apart else s.conv_macs_per_s)
+        touched = (step.work.dense_elements + (step.channels if step.work.macs else 0)) * values
+        moved_s = touched / (s.cached_per_s if cached else s.memory_per_s)
+        if not self.gradient:
+            return forward_s + moved_s
+        backward_s = 2 * macs / (s.spaced_conv_backward_macs_per_s if apart else s.conv_backward_macs_per_s)
+        return (1 + repeated) * (forward_s + moved_s) + backward_s + _BACKWARD * moved_s
+
+    def selected_s(self, step: Step, values: float, read_channels: int) -> float:
+        """Seconds of a step at chosen places: gather, multiply, and add back in the backward pass."""
+        s = self.speeds
+        taps = prod(step.window.size) if step.window else 0
+        gathered = taps * read_channels * values
+        product = padded_macs(step) * values
+        rest = (0 if step.work.macs else taps * step.channels + step.channels) * values
+        forward_s = gathered / s.gather_per_s + product / s.product_macs_per_s + rest / s.cached_per_s
+        if not self.gradient:
+            return forward_s + s.call_s
+        again_s = gathered / s.gather_per_s if step.work.macs else 0.0
+        backward_s = 2 * product / s.product_backward_macs_per_s + gathered / s.scatter_per_s + again_s
+        return forward_s + backward_s + _BACKWARD * rest / s.cached_per_s + 3 * s.call_s
+
+    def patch_s(self, program: Program) -> float:
+        """Seconds of one patch in a large batch."""
+        s = self.speeds
+        macs = sum(padded_macs(step) * prod(step.grid.counts(program.fov)) for step in program.steps)
+        elements = sum(
+            (step.work.patch_elements + (step.channels if step.work.macs else 0)) * prod(step.grid.counts(program.fov))
+            for step in program.steps
+        )
+        total_s = macs / s.patch_macs_per_s + elements / s.memory_per_s
+        if self.gradient:
+            total_s += 2 * macs / s.patch_backward_macs_per_s + _BACKWARD * elements / s.memory_per_s
+        return total_s + program.in_channels * prod(program.fov) / s.gather_per_s
 
 
-def patch_cost(program: Program) -> int:
-    """Multiply-accumulates of one patch, with memory traffic and the gathering of its pixels counted in."""
-    elements = sum(step.work.patch_elements * prod(step.grid.counts(program.fov)) for step in program.steps)
-    copied = _MACS_PER_COPY * program.in_channels * prod(program.fov)
-    return patch_macs(program) + _MACS_PER_ELEMENT * elements + copied
+def padded_macs(step: Step) -> float:
+    """Multiply-accumulates of one value, with the output channels filled up to whole vectors."""
+    return step.work.macs * (-(-step.channels // _LANES) * _LANES) / step.channels
 
 
-def _image_px(program: Program, outputs_px: Sequence[int]) -> tuple[int, ...]:
-    return tuple(n + f - 1 for n, f in zip(outputs_px, program.fov, strict=True))
+def _taps_apart(step: Step, folded: Sequence[int]) -> bool:
+    window = step.window
+    if window is None:
+        return False
+    return any(k > 1 and d > f for k, d, f in zip(window.size, window.spacing_px, folded, strict=True))

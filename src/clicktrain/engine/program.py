@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clicktrain.kernels.shapes import window
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
     from clicktrain.engine.grid import Grid
+    from clicktrain.kernels.selected_conv import Taps
 
-__all__ = ["Program", "Step", "Work"]
+__all__ = ["Program", "Step", "Window", "Work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,28 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The values of its input that one value of a step reads, per axis: taps at offset + tap * spacing.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Taps.
+    spacing_px : tuple of int
+        Distance between taps in the dense network.
+    offset_px : tuple of int
+        Where the first tap lies.
+    unread_px : tuple of int
+        Values behind the last tap that the patch holds and the step drops.
+    """
+
+    size: tuple[int, ...]
+    spacing_px: tuple[int, ...]
+    offset_px: tuple[int, ...]
+    unread_px: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One layer of the dense network.
 
@@ -43,25 +64,39 @@ class Step:
     name : str
         The layer's name in the module, or the name of its node.
     run : callable
-        From the input tensors, in their order, to the output tensor.
+        From the input tensors, in their order, to the output tensor. With a window it takes one tensor that begins at
+        the first tap, and the distance between the taps, which is smaller in a folded map and 1 in gathered taps.
     inputs : tuple of int
         Numbers of the input tensors; 0 is the image, i the output of step i - 1.
     grid : Grid
         Grid of the output.
+    channels : int
+        Channels of the output.
     work : Work
+    window : Window, optional
+        None where a value depends on the values at its own place alone.
+    run_selected : callable, optional
+        From rows of values (N, C) and the `Taps` to read of them to rows of the output; a faster form of gathering the
+        taps and calling `run`.
     run_in_place : callable, optional
         Same as `run`, but may overwrite its first input.
     overwritable : bool
         Whether the output is a tensor of its own that no backward pass reads.
+    random : bool
+        Whether `run` draws random numbers, and so cannot be repeated.
     """
 
     name: str
     run: Callable[..., Tensor]
     inputs: tuple[int, ...]
     grid: Grid
+    channels: int
     work: Work
+    window: Window | None = None
+    run_selected: Callable[[Tensor, Taps], Tensor] | None = None
     run_in_place: Callable[..., Tensor] | None = None
     overwritable: bool = False
+    random: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,21 +119,24 @@ class Program:
     in_channels: int
     classes: int
 
-    def run(self, image: Tensor) -> Tensor:
-        """Score every patch of an image (B, C, *spatial) that holds at least one."""
-        scores_px = tuple(n - f + 1 for n, f in zip(image.shape[2:], self.fov, strict=True))
-        tensors: dict[int, Tensor] = {0: image}
-        last_use = {number: i for i, step in enumerate(self.steps) for number in step.inputs}
-        for i, step in enumerate(self.steps):
-            # Maps are as large as the image: each goes, or is overwritten, as soon as nothing needs it any more.
-            dying = {number for number in step.inputs if last_use[number] == i and number != self.output}
-            run = step.run_in_place if step.run_in_place and self._may_overwrite(step.inputs[0], dying) else step.run
-            tensors[i + 1] = run(*(tensors[number] for number in step.inputs))
-            for number in dying:
-                del tensors[number]
-        return window(tensors[self.output], (0,) * len(scores_px), scores_px)
+    @property
+    def ndim(self) -> int:
+        """Number of spatial axes."""
+        return len(self.fov)
 
-    def _may_overwrite(self, number: int, dying: set[int]) -> bool:
-        # A crop shares its source's memory: what anything else reads, at whatever step, must stay.
-        readers = sum(step.inputs.count(number) for step in self.steps)
-        return number in dying and number > 0 and readers == 1 and self.steps[number - 1].overwritable
+    def extent_px(self, number: int) -> tuple[int, ...]:
+        """Pixels that one value of tensor `number` sees, per axis."""
+        return self.steps[number - 1].grid.extent_px if number else (1,) * self.ndim
+
+    def spacing_px(self, number: int) -> tuple[int, ...]:
+        """Distance between the values of tensor `number` that belong to one patch, per axis."""
+        return self.steps[number - 1].grid.spacing_px if number else (1,) * self.ndim
+
+    def channels(self, number: int) -> int:
+        """Channels of tensor `number`."""
+        return self.steps[number - 1].channels if number else self.in_channels
+
+    def live_after(self, stop: int) -> tuple[int, ...]:
+        """Numbers of the tensors, made by the first `stop` steps or given, that later steps or the caller read."""
+        later = {number for step in self.steps[stop:] for number in step.inputs} | {self.output}
+        return tuple(sorted(number for number in later if number <= stop))

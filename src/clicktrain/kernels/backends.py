@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Literal, get_args
 from clicktrain.errors import BackendError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
-__all__ = ["Backend", "resolve_backend", "why_no_triton"]
+__all__ = ["Backend", "resolve_backend", "runs_triton_natively", "why_no_triton"]
 
 Backend = Literal["auto", "aten", "reference", "triton"]
 
@@ -27,8 +29,24 @@ def why_no_triton(device: torch.device, ndim: int = 2) -> str | None:
     return None
 
 
-def resolve_backend(backend: Backend, device: torch.device, ndim: int) -> Literal["aten", "reference", "triton"]:
-    """Turn a wish into an implementation that can run.
+def runs_triton_natively(device: torch.device, ndim: int = 2) -> bool:
+    """Whether Triton kernels run on `device` itself: their interpreter is for tests, never a faster way."""
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    return device.type == "cuda" and not interpreted and why_no_triton(device, ndim) is None
+
+
+def resolve_backend(backend: Backend, device: torch.device, ndim: int, fastest: Callable[[], str] | None = None) -> str:
+    """Turn a wish into an implementation that can run: "aten", "reference" or "triton".
+
+    Parameters
+    ----------
+    backend : {"auto", "aten", "reference", "triton"}
+    device : torch.device
+    ndim : int
+        Number of spatial axes.
+    fastest : callable, optional
+        Measures which implementation is fastest here, and names it. Asked for "auto" where Triton runs natively;
+        without it "auto" is "aten".
 
     Raises
     ------
@@ -39,5 +57,6 @@ def resolve_backend(backend: Backend, device: torch.device, ndim: int) -> Litera
         raise BackendError(f"backend must be one of {', '.join(get_args(Backend))}, got {backend!r}.")
     if backend == "triton" and (reason := why_no_triton(device, ndim)):
         raise BackendError(f"backend 'triton' must be able to run here, got: {reason}. Use backend='auto'.")
-    # Triton is taken only where it measured faster than ATen, which nothing has shown yet.
-    return "aten" if backend == "auto" else backend
+    if backend != "auto":
+        return backend
+    return fastest() if fastest is not None and runs_triton_natively(device, ndim) else "aten"

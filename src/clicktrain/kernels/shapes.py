@@ -55,5 +55,7 @@ def valid_shape(image: Tensor, size: Sequence[int], spacing_px: Sequence[int]) -
 def window(image: Tensor, start_px: Sequence[int], shape_px: Sequence[int]) -> Tensor:
     """View of `shape_px` pixels of an image (B, C, *spatial) from `start_px` on."""
     for axis, (start, length) in enumerate(zip(start_px, shape_px, strict=True), start=2):
-        image = image.narrow(axis, start, length)
+        # The gradient of a view is a map of zeros with the view's gradient copied in: none where nothing is cut off.
+        if length != image.shape[axis]:
+            image = image.narrow(axis, start, length)
     return image

@@ -11,17 +11,25 @@ from torch import nn
 from clicktrain.engine.program import Work
 from clicktrain.engine.rules.registry import module_rule
 from clicktrain.kernels.regular_conv import regular_conv
+from clicktrain.kernels.selected_conv import selected_conv
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.engine.rules.layer import Layer, PatchMap
+    from clicktrain.kernels.selected_conv import Taps
 
 __all__ = ["conv"]
 
 
-def _convolve(module: nn.Conv2d | nn.Conv3d, spacing_px: tuple[int, ...], image: Tensor) -> Tensor:
+def _convolve(module: nn.Conv2d | nn.Conv3d, image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
+    # In fast precision a constant in between may have made the map float32 again.
+    image = image.to(module.weight.dtype)
     return regular_conv(image, module.weight, module.bias, spacing_px=spacing_px, groups=module.groups)
+
+
+def _convolve_selected(module: nn.Conv2d | nn.Conv3d, values: Tensor, taps: Taps) -> Tensor:
+    return selected_conv(values, taps, module.weight, module.bias, groups=module.groups)
 
 
 @module_rule(nn.Conv2d, nn.Conv3d)
@@ -40,13 +48,15 @@ def conv(layer: Layer, module: nn.Conv2d | nn.Conv3d, node: PatchMap) -> PatchMa
         )
     if node.channels != module.in_channels:
         layer.refuse(f"it takes {module.in_channels} channels and gets {node.channels}", "Check the layer before.")
-    spacing_px = tuple(d * step for d, step in zip(node.grid.spacing_px, module.dilation, strict=True))
     macs = module.out_channels * module.in_channels // module.groups * prod(module.kernel_size)
-    return layer.emit(
-        partial(_convolve, module, spacing_px),
-        [node],
-        grid=node.grid.after_window(module.kernel_size, module.stride, module.dilation),
+    return layer.emit_window(
+        partial(_convolve, module),
+        node,
+        size=module.kernel_size,
+        stride=module.stride,
+        dilation=module.dilation,
         channels=module.out_channels,
         work=Work(macs=macs),
+        run_selected=partial(_convolve_selected, module),
         overwritable=True,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 
 from clicktrain.engine.meta import output_shape
@@ -13,6 +15,8 @@ from clicktrain.errors import DensifyError
 
 if TYPE_CHECKING:
     from typing import TypeGuard
+
+    from torch import Tensor
 
     from clicktrain.engine.rules.layer import Layer, PatchMap
 
@@ -45,10 +49,17 @@ def exact_leaf(layer: Layer, module: nn.Module, node: PatchMap) -> PatchMap:
     shape = output_shape(module, (PATCHES, node.channels, *fov), layer.name)
     if len(fov) != layer.ndim or shape[2:] != ones:
         layer.refuse(f"exact_fov={fov} must give one value, got {shape[2:]}", "Set exact_fov to its field of view.")
-    return layer.emit(
-        module,
-        [node],
-        grid=node.grid.after_window(fov, ones, ones),
+    return layer.emit_window(
+        partial(_run_leaf, module),
+        node,
+        size=fov,
         channels=shape[1],
         work=Work(dense_elements=shape[1] * sum(fov), patch_elements=shape[1] * sum(fov)),
     )
+
+
+def _run_leaf(module: nn.Module, image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
+    # In fast precision the maps are bfloat16, and what a leaf computes from them may need more digits.
+    own = next((t.dtype for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()), image.dtype)
+    values: Tensor = module(image.to(own) if image.dtype == torch.bfloat16 else image)
+    return values.to(image.dtype)

@@ -13,11 +13,13 @@ from clicktrain.engine.program import Work
 from clicktrain.engine.rules.layer import PATCHES
 from clicktrain.engine.rules.registry import function_rule, method_rule, module_rule
 from clicktrain.kernels.regular_conv import regular_conv
+from clicktrain.kernels.selected_conv import selected_conv
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.engine.rules.layer import Layer, PatchMap
+    from clicktrain.kernels.selected_conv import Taps
 
 __all__ = ["flatten", "linear", "reshape", "squeeze"]
 
@@ -68,9 +70,18 @@ def squeeze(layer: Layer, node: PatchMap, dim: Any = None) -> PatchMap:
     return layer.rename(node, flat=True)
 
 
-def _connect(module: nn.Linear, channels: int, size: tuple[int, ...], spacing_px: tuple[int, ...], x: Tensor) -> Tensor:
-    weight = module.weight.view(module.out_features, channels, *size)
-    return regular_conv(x, weight, module.bias, spacing_px=spacing_px)
+def _as_kernel(module: nn.Linear, channels: int, size: tuple[int, ...]) -> Tensor:
+    return module.weight.view(module.out_features, channels, *size)
+
+
+def _connect(
+    module: nn.Linear, channels: int, size: tuple[int, ...], values: Tensor, spacing_px: tuple[int, ...]
+) -> Tensor:
+    return regular_conv(values, _as_kernel(module, channels, size), module.bias, spacing_px=spacing_px)
+
+
+def _connect_selected(module: nn.Linear, channels: int, size: tuple[int, ...], values: Tensor, taps: Taps) -> Tensor:
+    return selected_conv(values, taps, _as_kernel(module, channels, size), module.bias)
 
 
 @module_rule(nn.Linear)
@@ -79,13 +90,13 @@ def linear(layer: Layer, module: nn.Linear, node: PatchMap) -> PatchMap:
     if not node.flat:
         layer.refuse("a Linear before a Flatten runs along the last image axis", "Put nn.Flatten() before it.")
     size = _values_per_axis(layer, module, node)
-    ones = (1,) * layer.ndim
-    return layer.emit(
-        partial(_connect, module, node.channels, size, node.grid.spacing_px),
-        [node],
-        grid=node.grid.after_window(size, ones, ones),
+    return layer.emit_window(
+        partial(_connect, module, node.channels, size),
+        node,
+        size=size,
         channels=module.out_features,
         work=Work(macs=module.in_features * module.out_features),
+        run_selected=partial(_connect_selected, module, node.channels, size),
         overwritable=True,
     )
 

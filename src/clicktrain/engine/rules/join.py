@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from clicktrain.engine.grid import Grid
-from clicktrain.engine.program import Work
+from clicktrain.engine.program import Window, Work
 from clicktrain.engine.rules.layer import Attribute, PatchMap
 from clicktrain.engine.rules.registry import function_rule, method_rule
 from clicktrain.kernels.shapes import window
@@ -177,15 +177,18 @@ def take(layer: Layer, node: Any, index: Any) -> Any:
     cuts = [_cut_of(layer, node, axis, item) for axis, item in enumerate(items[2:])]
     before, after, steps = zip(*cuts, strict=True)
     cropped = node.grid.after_crop(before, after)
-    start_px = [a * d for a, d in zip(before, node.grid.spacing_px, strict=True)]
-    lost_px = [c - e for c, e in zip(cropped.extent_px, node.grid.extent_px, strict=True)]
+    offset_px, unread_px = (
+        tuple(n * d for n, d in zip(lost, node.grid.spacing_px, strict=True)) for lost in (before, after)
+    )
+    ones = (1,) * layer.ndim
     return layer.emit(
-        partial(_cut, items[1], start_px, lost_px),
+        partial(_take_channels, items[1]),
         [node],
         grid=Grid(cropped.extent_px, tuple(d * s for d, s in zip(cropped.spacing_px, steps, strict=True))),
         channels=len(range(node.channels)[items[1]]),
         flat=all(singles),
         work=Work(),
+        window=Window(ones, ones, offset_px, unread_px),
     )
 
 
@@ -205,9 +208,8 @@ def _cut_of(layer: Layer, node: PatchMap, axis: int, item: slice | int) -> tuple
     return kept[0], count - 1 - kept[-1], item.step or 1 if isinstance(item, slice) else 1
 
 
-def _cut(channels: slice, start_px: Sequence[int], lost_px: Sequence[int], image: Tensor) -> Tensor:
-    shape_px = [n - lost for n, lost in zip(image.shape[2:], lost_px, strict=True)]
-    return window(image, start_px, shape_px)[:, channels]
+def _take_channels(channels: slice, image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
+    return image[:, channels]
 
 
 def _full_index(layer: Layer, index: Any) -> list[Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from clicktrain.engine.program import Step, Work
+from clicktrain.engine.program import Step, Window, Work
 from clicktrain.errors import DensifyError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.engine.grid import Grid
+    from clicktrain.kernels.selected_conv import Taps
 
 __all__ = ["PATCHES", "Attribute", "Builder", "Layer", "PatchMap"]
 
@@ -146,8 +147,11 @@ class Layer:
         channels: int | None = None,
         flat: bool | None = None,
         work: Work | None = None,
+        window: Window | None = None,
+        run_selected: Callable[[Tensor, Taps], Tensor] | None = None,
         run_in_place: Callable[..., Tensor] | None = None,
         overwritable: bool = False,
+        random: bool = False,
     ) -> PatchMap:
         """Add a step; what is not said stays as in the first input."""
         first = inputs[0]
@@ -155,11 +159,42 @@ class Layer:
         channels = first.channels if channels is None else channels
         work = work or Work(dense_elements=channels * len(inputs), patch_elements=channels * len(inputs))
         numbers = tuple(node.number for node in inputs)
-        self.builder.steps.append(Step(self.name, run, numbers, grid, work, run_in_place, overwritable))
+        step = Step(
+            self.name, run, numbers, grid, channels, work, window, run_selected, run_in_place, overwritable, random
+        )
+        self.builder.steps.append(step)
         made = PatchMap(len(self.builder.steps), grid, channels, first.flat if flat is None else flat)
         if self.builder.fov is not None:
             self.counts(made)
         return made
+
+    def emit_window(
+        self,
+        run: Callable[..., Tensor],
+        node: PatchMap,
+        *,
+        size: Sequence[int],
+        stride: Sequence[int] | None = None,
+        dilation: Sequence[int] | None = None,
+        channels: int | None = None,
+        work: Work | None = None,
+        run_selected: Callable[[Tensor, Taps], Tensor] | None = None,
+        overwritable: bool = False,
+    ) -> PatchMap:
+        """Add a step whose values read a window of taps; stride and dilation are 1 where they are not said."""
+        ones = (1,) * self.ndim
+        dilation = ones if dilation is None else dilation
+        spacing_px = tuple(d * step for d, step in zip(node.grid.spacing_px, dilation, strict=True))
+        return self.emit(
+            run,
+            [node],
+            grid=node.grid.after_window(size, stride or ones, dilation),
+            channels=channels,
+            work=work,
+            window=Window(tuple(size), spacing_px, (0,) * self.ndim, (0,) * self.ndim),
+            run_selected=run_selected,
+            overwritable=overwritable,
+        )
 
     def rename(self, node: PatchMap, *, grid: Grid | None = None, flat: bool | None = None) -> PatchMap:
         """Same tensor, seen differently by the module."""

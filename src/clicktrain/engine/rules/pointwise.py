@@ -12,6 +12,7 @@ from torch import nn
 
 from clicktrain.engine.rules.layer import PatchMap
 from clicktrain.engine.rules.registry import function_rule, method_rule, module_rule
+from clicktrain.kernels.tanh import fast_tanh
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +40,6 @@ _ACTIVATIONS = (
     nn.Softplus,
     nn.Softshrink,
     nn.Softsign,
-    nn.Tanh,
     nn.Tanhshrink,
     nn.Threshold,
 )
@@ -57,7 +57,8 @@ def pointwise_module(layer: Layer, module: nn.Module, node: PatchMap) -> PatchMa
     """Activation or dropout; in eval mode dropout gives the very tensor it gets, as in the module."""
     if isinstance(module, _DROPOUTS) and not module.training:
         return node
-    return layer.emit(partial(_run_module, module), [node])
+    random = isinstance(module, (*_DROPOUTS, nn.RReLU)) and module.training
+    return layer.emit(partial(_run_module, module), [node], random=random)
 
 
 @module_rule(nn.ReLU)
@@ -69,6 +70,12 @@ def relu_module(layer: Layer, module: nn.ReLU, node: PatchMap) -> PatchMap:
 def relu(layer: Layer, node: PatchMap) -> PatchMap:
     """ReLU, which costs a quarter where it may overwrite what the convolution before it gave."""
     return layer.emit(torch.relu, [node], run_in_place=torch.relu_)
+
+
+@module_rule(nn.Tanh)
+def tanh_module(layer: Layer, module: nn.Tanh, node: PatchMap) -> PatchMap:
+    """Tanh, as a module."""
+    return layer.emit(fast_tanh, [node])
 
 
 @module_rule(nn.PReLU)
@@ -104,6 +111,8 @@ def pointwise_function(layer: Layer, node: Any, *args: Any, **kwargs: Any) -> Pa
     kwargs.pop("inplace", None)
     if layer.target in (torch.relu, F.relu):
         return relu(layer, node)
+    if layer.target in (torch.tanh, F.tanh):
+        return layer.emit(fast_tanh, [node])
     function = layer.target
     return layer.emit(lambda values: function(values, *args, **kwargs), [node])
 
@@ -135,7 +144,7 @@ def dropout_function(
     """Dropout as a function."""
     if inplace:
         layer.refuse("it overwrites its input", "Use inplace=False.")
-    return layer.emit(partial(layer.target, p=p, training=training), [node]) if training else node
+    return layer.emit(partial(layer.target, p=p, training=training), [node], random=True) if training else node
 
 
 def _require_class_axis(layer: Layer, node: PatchMap) -> None:

@@ -13,6 +13,7 @@ from torch import nn
 from clicktrain.engine.program import Work
 from clicktrain.engine.rules.registry import function_rule, method_rule, module_rule
 from clicktrain.kernels.regular_pool import regular_avg_pool, regular_max_pool
+from clicktrain.kernels.selected_pool import selected_max
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.engine.rules.layer import Layer, PatchMap
+    from clicktrain.kernels.taps import Taps
 
 __all__ = ["adaptive_pool", "avg_pool", "max_pool", "mean"]
 
@@ -50,6 +52,10 @@ def _check_pool(layer: Layer, node: PatchMap, size: Sequence[int], padding: Any,
         layer.refuse("ceil_mode=True pools over a window that leaves the patch", "Use ceil_mode=False.")
 
 
+def _max_of_taps(size: tuple[int, ...], image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
+    return regular_max_pool(image, size, spacing_px=spacing_px)
+
+
 @function_rule(F.max_pool2d, F.max_pool3d, torch.max_pool2d, torch.max_pool3d)
 def max_pool(
     layer: Layer,
@@ -66,13 +72,14 @@ def max_pool(
     _check_pool(layer, node, size, padding, ceil_mode)
     if return_indices:
         layer.refuse("return_indices=True gives positions inside the patch", "Use return_indices=False.")
-    steps = _tuple(layer, dilation)
-    spacing_px = tuple(d * step for d, step in zip(node.grid.spacing_px, steps, strict=True))
-    return layer.emit(
-        partial(regular_max_pool, size=size, spacing_px=spacing_px),
-        [node],
-        grid=node.grid.after_window(size, _tuple(layer, stride or size), steps),
+    return layer.emit_window(
+        partial(_max_of_taps, size),
+        node,
+        size=size,
+        stride=_tuple(layer, stride or size),
+        dilation=_tuple(layer, dilation),
         work=_pool_work(node.channels, size),
+        run_selected=selected_max,
     )
 
 
@@ -91,9 +98,14 @@ def max_pool_module(layer: Layer, module: nn.MaxPool2d | nn.MaxPool3d, node: Pat
     )
 
 
-def _mean_of_taps(size: tuple[int, ...], spacing_px: tuple[int, ...], divisor: int | None, image: Tensor) -> Tensor:
+def _mean_of_taps(size: tuple[int, ...], divisor: int | None, image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
     mean_ = regular_avg_pool(image, size, spacing_px=spacing_px)
     return mean_ if divisor is None else mean_ * (prod(size) / divisor)
+
+
+def _selected_mean(divisor: int | None, values: Tensor, taps: Taps) -> Tensor:
+    mean_ = F.embedding_bag(taps.index(), values, mode="mean")
+    return mean_ if divisor is None else mean_ * (prod(taps.size) / divisor)
 
 
 @function_rule(F.avg_pool2d, F.avg_pool3d)
@@ -110,11 +122,13 @@ def avg_pool(
     """Mean over a window."""
     size = _tuple(layer, kernel_size)
     _check_pool(layer, node, size, padding, ceil_mode)
-    return layer.emit(
-        partial(_mean_of_taps, size, node.grid.spacing_px, divisor_override),
-        [node],
-        grid=node.grid.after_window(size, _tuple(layer, stride or size), (1,) * layer.ndim),
+    return layer.emit_window(
+        partial(_mean_of_taps, size, divisor_override),
+        node,
+        size=size,
+        stride=_tuple(layer, stride or size),
         work=_pool_work(node.channels, size),
+        run_selected=partial(_selected_mean, divisor_override),
     )
 
 
@@ -133,19 +147,19 @@ def avg_pool_module(layer: Layer, module: nn.AvgPool2d | nn.AvgPool3d, node: Pat
     )
 
 
-def _pool_all(layer: Layer, node: PatchMap, pool: Any) -> PatchMap:
+def _pool_all(layer: Layer, node: PatchMap, run: Any, run_selected: Any) -> PatchMap:
     """Pool over everything that the patch holds, which is a window of as many taps."""
     size = layer.counts(node)
-    return layer.emit(
-        partial(pool, size=size, spacing_px=node.grid.spacing_px),
-        [node],
-        grid=node.grid.after_window(size, (1,) * layer.ndim, (1,) * layer.ndim),
-        work=_pool_work(node.channels, size),
-    )
+    work = _pool_work(node.channels, size)
+    return layer.emit_window(partial(run, size), node, size=size, work=work, run_selected=run_selected)
+
+
+def _mean_of_all(size: tuple[int, ...], image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
+    return regular_avg_pool(image, size, spacing_px=spacing_px)
 
 
 @function_rule(F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)
-def adaptive_pool(layer: Layer, node: PatchMap, output_size: Any, *, pool: Any = regular_avg_pool) -> PatchMap:
+def adaptive_pool(layer: Layer, node: PatchMap, output_size: Any, *, largest: bool = False) -> PatchMap:
     """Adaptive mean to one value."""
     layer.require_map(node)
     counts = layer.counts(node)
@@ -157,7 +171,9 @@ def adaptive_pool(layer: Layer, node: PatchMap, output_size: Any, *, pool: Any =
             f"adaptive pooling of {counts} values to {wanted} uses windows of unequal size",
             "Pool to 1, or use a pool with kernel_size and stride.",
         )
-    return _pool_all(layer, node, pool)
+    return _pool_all(
+        layer, node, *((_max_of_taps, selected_max) if largest else (_mean_of_all, partial(_selected_mean, None)))
+    )
 
 
 @module_rule(nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
@@ -171,7 +187,7 @@ def adaptive_max_pool(layer: Layer, node: PatchMap, output_size: Any, return_ind
     """Adaptive maximum to one value."""
     if return_indices:
         layer.refuse("return_indices=True gives positions inside the patch", "Use return_indices=False.")
-    return adaptive_pool(layer, node, output_size, pool=regular_max_pool)
+    return adaptive_pool(layer, node, output_size, largest=True)
 
 
 @module_rule(nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
@@ -188,5 +204,5 @@ def mean(layer: Layer, node: PatchMap, dim: Any = None, keepdim: bool = False) -
     axes = () if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
     if sorted(a % (layer.ndim + 2) for a in axes) != list(range(2, layer.ndim + 2)):
         layer.refuse(f"a mean over axes {dim} is not one over all spatial axes", "Take the mean over all spatial axes.")
-    pooled = _pool_all(layer, node, regular_avg_pool)
+    pooled = _pool_all(layer, node, _mean_of_all, partial(_selected_mean, None))
     return pooled if keepdim else layer.rename(pooled, flat=True)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from clicktrain.errors import ShapeError
 from clicktrain.kernels.backends import resolve_backend
+from clicktrain.kernels.measured import fastest_way, problem_key
+from clicktrain.kernels.regular_conv.activations import activate
 from clicktrain.kernels.regular_conv.aten import regular_conv_aten
 from clicktrain.kernels.regular_conv.reference import regular_conv_reference
 from clicktrain.kernels.shapes import per_axis, valid_shape
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.kernels.backends import Backend
+    from clicktrain.kernels.regular_conv.activations import Activation
 
 __all__ = ["regular_conv"]
 
@@ -27,6 +30,7 @@ def regular_conv(
     *,
     spacing_px: int | Sequence[int],
     groups: int = 1,
+    activation: Activation = "none",
     backend: Backend = "auto",
 ) -> Tensor:
     """Convolve with taps `spacing_px` apart, so that one pass scores every pixel.
@@ -40,6 +44,8 @@ def regular_conv(
         Distance between neighbouring taps, in pixels, for all axes or one per axis; 1 is an ordinary convolution.
     groups : int
         Number of channel groups that do not see each other.
+    activation : {"none", "relu", "tanh"}
+        What the scores go through; Triton does it while it still holds them.
     backend : {"auto", "aten", "reference", "triton"}
 
     Returns
@@ -70,11 +76,19 @@ def regular_conv(
         )
     spacing = per_axis(spacing_px, ndim, "spacing_px")
     valid_shape(image, weight.shape[2:], spacing)
-    chosen = resolve_backend(backend, image.device, ndim)
-    if chosen == "triton":
-        # Triton is an optional package, so its kernels are imported only when asked for.
-        from clicktrain.kernels.regular_conv.autograd import regular_conv_triton
 
-        return regular_conv_triton(image, weight, bias, spacing, groups)
-    implementation = regular_conv_reference if chosen == "reference" else regular_conv_aten
-    return implementation(image, weight, bias, spacing, groups)
+    def run(way: str) -> Tensor:
+        if way == "triton":
+            # Triton is an optional package, so its kernels are imported only when asked for.
+            from clicktrain.kernels.regular_conv.autograd import regular_conv_triton
+
+            return regular_conv_triton(image, weight, bias, spacing, groups, activation)
+        convolve = regular_conv_reference if way == "reference" else regular_conv_aten
+        return activate(convolve(image, weight, bias, spacing, groups), activation)
+
+    def measured() -> str:
+        operation = f"regular_conv {activation} in {groups} groups"
+        key = problem_key(operation, image, (image.shape[1], weight.shape[0]), weight.shape[2:], spacing)
+        return fastest_way(key, run)
+
+    return run(resolve_backend(backend, image.device, ndim, measured))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
+from torch.autograd.function import once_differentiable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torch import Tensor
 
-__all__ = ["avg_pool_aten", "max_pool_aten"]
+__all__ = ["avg_pool_aten", "doublings", "max_pool_aten"]
 
 
-def _doublings(size: int) -> Iterator[int]:
+def doublings(size: int) -> Iterator[int]:
     """Shifts, in taps, that widen a window of one tap to `size` taps; the last two windows may overlap."""
     covered = 1
     while covered < size:
@@ -24,16 +24,59 @@ def _doublings(size: int) -> Iterator[int]:
         yield shift
 
 
+def _pairs(shape_px: Sequence[int], size: Sequence[int], spacing_px: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Every doubling as (axis, shift in pixels, length that is left): the last axis first.
+
+    That order makes the first of equals in row-major order win: within a row first, then the first row.
+    """
+    for axis in reversed(range(2, 2 + len(size))):
+        length = shape_px[axis - 2]
+        for taps in doublings(size[axis - 2]):
+            shift_px = taps * spacing_px[axis - 2]
+            length -= shift_px
+            yield axis, shift_px, length
+
+
+class _DoublingMax(torch.autograd.Function):
+    """Maximum by doubling that remembers, per doubling, where the shifted half was strictly larger."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, size: tuple[int, ...], spacing_px: tuple[int, ...]) -> Tensor:
+        ctx.pairs, wins = [], []
+        for axis, shift_px, length in _pairs(image.shape[2:], size, spacing_px):
+            first, second = image.narrow(axis, 0, length), image.narrow(axis, shift_px, length)
+            ctx.pairs.append((axis, shift_px, length))
+            wins.append(second > first)
+            image = torch.maximum(first, second)
+        ctx.save_for_backward(*wins)
+        return image if wins else image.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        for (axis, shift_px, length), second_wins in zip(reversed(ctx.pairs), reversed(ctx.saved_tensors), strict=True):
+            to_second = grad * second_wins
+            shape = list(grad.shape)
+            shape[axis] = length + shift_px
+            wider = torch.empty(shape, dtype=grad.dtype, device=grad.device, memory_format=_layout(grad))
+            torch.sub(grad, to_second, out=wider.narrow(axis, 0, length))
+            wider.narrow(axis, length, shift_px).zero_()
+            wider.narrow(axis, shift_px, length).add_(to_second)
+            grad = wider
+        return grad, None, None
+
+
+def _layout(image: Tensor) -> torch.memory_format:
+    return torch.channels_last if image.ndim == 4 else torch.channels_last_3d
+
+
 def max_pool_aten(image: Tensor, size: Sequence[int], spacing_px: Sequence[int]) -> Tensor:
     """Largest tap by doubling; see `regular_max_pool`."""
     if torch.is_grad_enabled() and image.requires_grad:
-        # torch.maximum splits the gradient of equals; this gives it to the first, as a patch scan does.
-        pool = F.max_pool2d if image.ndim == 4 else F.max_pool3d
-        return pool(image, tuple(size), stride=1, dilation=tuple(spacing_px))
-    for axis, (k, d) in enumerate(zip(size, spacing_px, strict=True), start=2):
-        for shift in _doublings(k):
-            length = image.shape[axis] - shift * d
-            image = torch.maximum(image.narrow(axis, 0, length), image.narrow(axis, shift * d, length))
+        largest: Tensor = _DoublingMax.apply(image, tuple(size), tuple(spacing_px))  # type: ignore[no-untyped-call]
+        return largest
+    for axis, shift_px, length in _pairs(image.shape[2:], size, spacing_px):
+        image = torch.maximum(image.narrow(axis, 0, length), image.narrow(axis, shift_px, length))
     return image
 
 

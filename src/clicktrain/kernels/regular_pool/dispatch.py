@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from clicktrain.errors import BackendError, ShapeError
 from clicktrain.kernels.backends import resolve_backend
+from clicktrain.kernels.measured import fastest_way, problem_key
 from clicktrain.kernels.regular_pool.aten import avg_pool_aten, max_pool_aten
 from clicktrain.kernels.regular_pool.reference import avg_pool_reference, max_pool_reference
 from clicktrain.kernels.shapes import per_axis, valid_shape
@@ -52,13 +53,19 @@ def regular_max_pool(
     Li, Zhao, Wang 2014, arXiv 1412.4526, section 3: pooling with d-regularly sparse kernels.
     """
     taps, spacing = _checked(image, size, spacing_px)
-    chosen = resolve_backend(backend, image.device, len(taps))
-    if chosen == "triton":
-        # Triton is an optional package, so its kernels are imported only when asked for.
-        from clicktrain.kernels.regular_pool.autograd import max_pool_triton
 
-        return max_pool_triton(image, taps, spacing)
-    return (max_pool_reference if chosen == "reference" else max_pool_aten)(image, taps, spacing)
+    def run(way: str) -> Tensor:
+        if way == "triton":
+            # Triton is an optional package, so its kernels are imported only when asked for.
+            from clicktrain.kernels.regular_pool.autograd import max_pool_triton
+
+            return max_pool_triton(image, taps, spacing)
+        return (max_pool_reference if way == "reference" else max_pool_aten)(image, taps, spacing)
+
+    def measured() -> str:
+        return fastest_way(problem_key("regular_max_pool", image, image.shape[1:2], taps, spacing), run)
+
+    return run(resolve_backend(backend, image.device, len(taps), measured))
 
 
 def regular_avg_pool(

@@ -27,10 +27,10 @@ def _shifted_copies(image: Tensor, size: Sequence[int], spacing_px: Sequence[int
 def max_pool_reference(image: Tensor, size: Sequence[int], spacing_px: Sequence[int]) -> Tensor:
     """Largest tap, the first of equals in row-major order; see `regular_max_pool`."""
     copies = _shifted_copies(image, size, spacing_px)
-    largest = copies.amax(0)
+    wins = (copies == copies.amax(0)) | copies.isnan()
     # argmax promises no order among equals; the first True of a 0/1 image has the largest rank counted from the end.
     rank = torch.arange(len(copies), 0, -1, device=image.device).view(-1, *[1] * image.ndim)
-    first = ((copies == largest) * rank).argmax(0, keepdim=True)
+    first = (wins * rank).argmax(0, keepdim=True)
     return copies.gather(0, first)[0]
 
 

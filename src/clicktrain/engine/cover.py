@@ -1,25 +1,16 @@
-"""Scores at chosen pixels only, with a backward pass limited to the region that they need."""
+"""Equal windows of the score map that hold all chosen positions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING
 
 import torch
 
-from clicktrain.engine.cost import dense_cost, patch_cost
-from clicktrain.engine.windows import gather_windows, pick
-
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clicktrain.engine.program import Program
-
-__all__ = ["Cover", "bounding_side", "cheapest_cover", "cover", "covered_scores"]
-
-# Input pixels of one chunk of windows, where no gradient keeps all chunks alive anyway: some 100 MB of wide maps.
-_CHUNK_PX = 500_000
+__all__ = ["Cover", "bounding_side", "count_windows", "cover", "sides_to_try"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,23 +65,9 @@ def _window_keys(positions: Tensor, side_px: tuple[int, ...]) -> tuple[Tensor, t
     return keys, shape
 
 
-def cheapest_cover(program: Program, positions: Tensor, scores_px: tuple[int, ...], *, patches: bool) -> Cover:
-    """Cover of least cost; windows of one score mean patches.
-
-    Parameters
-    ----------
-    program : Program
-    positions : Tensor of shape (N, 1 + ndim), int64
-    scores_px : tuple of int
-    patches : bool
-        Whether windows of one score are run, and so priced, as patches.
-    """
-
-    def cost(side_px: tuple[int, ...]) -> int:
-        windows = len(torch.unique(_window_keys(positions, side_px)[0]))
-        return windows * (patch_cost(program) if patches and prod(side_px) == 1 else dense_cost(program, side_px))
-
-    return cover(positions, scores_px, min(_sides(positions), key=cost))
+def count_windows(positions: Tensor, side_px: tuple[int, ...]) -> int:
+    """Windows that a cover would have."""
+    return len(torch.unique(_window_keys(positions, side_px)[0]))
 
 
 def bounding_side(positions: Tensor) -> tuple[int, ...]:
@@ -99,18 +76,9 @@ def bounding_side(positions: Tensor) -> tuple[int, ...]:
     return tuple((places.amax(0) - places.amin(0) + 1).tolist())
 
 
-def _sides(positions: Tensor) -> list[tuple[int, ...]]:
+def sides_to_try(positions: Tensor) -> list[tuple[int, ...]]:
+    """Shapes of windows from one score to all: powers of two, cut to the box around all positions."""
     whole = bounding_side(positions)
     powers = [2**i for i in range((max(whole) - 1).bit_length())]
     sides = [tuple(min(p, n) for n in whole) for p in powers] + [whole]
     return list(dict.fromkeys([(1,) * len(whole), *sides]))
-
-
-def covered_scores(program: Program, image: Tensor, covering: Cover) -> Tensor:
-    """Scores (N, K) of the covered positions of images (B, C, *spatial), by one dense pass over all windows."""
-    window_px = [s + f - 1 for s, f in zip(covering.side_px, program.fov, strict=True)]
-    needs_grad = torch.is_grad_enabled()
-    count = len(covering.corners) if needs_grad else max(1, _CHUNK_PX // prod(window_px))
-    chunks = torch.split(covering.corners, max(1, count))
-    maps = torch.cat([program.run(gather_windows(image, chunk, window_px)) for chunk in chunks])
-    return pick(maps, covering.within)

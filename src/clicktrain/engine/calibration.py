@@ -1,0 +1,168 @@
+"""The speeds of a device, measured at first use and kept on disk."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from functools import lru_cache
+from math import prod
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from clicktrain.engine.speeds import Speeds
+from clicktrain.engine.store import load_record, save_record
+from clicktrain.kernels.selected_conv.aten import product, product_gradients
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+__all__ = ["device_key", "measure_speeds", "speeds_of"]
+
+# Raise when what is measured, or how, changes: kept speeds are measured anew.
+_VERSION = 1
+_CHANNELS = 48
+_LOCK = Lock()
+
+
+def speeds_of(device: torch.device, dtype: torch.dtype, ndim: int) -> Speeds:
+    """Speeds of a device; measured, in about half a second, if this device and library have not been met before."""
+    with _LOCK:
+        return _speeds_of(device, dtype, ndim)
+
+
+@lru_cache
+def _speeds_of(device: torch.device, dtype: torch.dtype, ndim: int) -> Speeds:
+    key = device_key(device, dtype, ndim)
+    record = load_record("speeds", key)
+    if record is not None and record.keys() == asdict(Speeds()).keys():
+        return Speeds(**record)
+    speeds = measure_speeds(device, dtype, ndim)
+    save_record("speeds", key, asdict(speeds))
+    return speeds
+
+
+def device_key(device: torch.device, dtype: torch.dtype, ndim: int) -> str:
+    """What speeds depend on, in words: another device, library or number of threads has another key."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = f"{device.type} {torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} threads"
+    return f"v{_VERSION}, torch {torch.__version__}, {name}, {str(dtype).removeprefix('torch.')}, {ndim}D"
+
+
+def measure_speeds(device: torch.device, dtype: torch.dtype, ndim: int) -> Speeds:
+    """Time each kind of work that the planner chooses between.
+
+    Parameters
+    ----------
+    device : device
+    dtype : dtype
+    ndim : int
+        Number of spatial axes.
+    """
+    # Not inside an inference_mode of the caller, whose tensors know no gradient.
+    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        bench = _Bench(device, dtype, ndim)
+        # The first memory that a process takes is slower than what it takes later.
+        bench.elementwise(1 << 24)
+        forward, backward = bench.conv(spacing_px=1)
+        spaced, spaced_backward = bench.conv(spacing_px=8 if ndim == 2 else 4)
+        patch, patch_backward = bench.patches()
+        product, product_backward, gather, scatter = bench.rows()
+        return Speeds(
+            conv_macs_per_s=forward,
+            conv_backward_macs_per_s=backward,
+            spaced_conv_macs_per_s=spaced,
+            spaced_conv_backward_macs_per_s=spaced_backward,
+            product_macs_per_s=product,
+            product_backward_macs_per_s=product_backward,
+            gather_per_s=gather,
+            scatter_per_s=scatter,
+            patch_macs_per_s=patch,
+            patch_backward_macs_per_s=patch_backward,
+            cached_per_s=bench.elementwise(1 << 18),
+            memory_per_s=bench.elementwise(1 << 24),
+            call_s=bench.seconds(lambda: torch.relu(bench.small)),
+        )
+
+
+class _Bench:
+    """Small, typical pieces of work on one device."""
+
+    def __init__(self, device: torch.device, dtype: torch.dtype, ndim: int) -> None:
+        self.device, self.dtype, self.ndim = device, dtype, ndim
+        self.small = self._noise(8)
+        self.conv_nd = F.conv2d if ndim == 2 else F.conv3d
+
+    def seconds(self, function: Callable[[], object], repeats: int = 5) -> float:
+        """Shortest time of a few."""
+        function()
+        times = []
+        for _ in range(repeats):
+            self._wait()
+            start = time.perf_counter()
+            function()
+            self._wait()
+            times.append(time.perf_counter() - start)
+        return max(min(times), 1e-9)
+
+    def conv(self, spacing_px: int) -> tuple[float, float]:
+        """Multiply-accumulates per second of a convolution and of its two gradients."""
+        sides = (40 + 4 * spacing_px, 160 + 4 * spacing_px) if self.ndim == 2 else (16 + 2 * spacing_px,) * 3
+        size = (5, 5) if self.ndim == 2 else (3, 3, 3)
+        layout = torch.channels_last if self.ndim == 2 else torch.channels_last_3d
+        image = self._noise(1, _CHANNELS, *sides).contiguous(memory_format=layout)
+        return self._conv_rates(image, self._noise(_CHANNELS, _CHANNELS, *size), spacing_px)
+
+    def patches(self) -> tuple[float, float]:
+        """The same for a batch of small patches in the module's own layout."""
+        sides = (24, 24) if self.ndim == 2 else (10, 10, 10)
+        return self._conv_rates(
+            self._noise(16, _CHANNELS, *sides), self._noise(_CHANNELS, _CHANNELS, *(3,) * self.ndim), 1
+        )
+
+    def _conv_rates(self, image: Tensor, weight: Tensor, spacing_px: int) -> tuple[float, float]:
+        dilation = [spacing_px] * self.ndim
+        scores = self.conv_nd(image, weight, dilation=dilation)
+        macs = scores.numel() * prod(weight.shape[1:])
+        zeros, ones = [0] * self.ndim, [1] * self.ndim
+        forward_s = self.seconds(lambda: self.conv_nd(image, weight, dilation=dilation))
+        backward_s = self.seconds(
+            lambda: torch.ops.aten.convolution_backward(
+                scores, image, weight, None, ones, zeros, dilation, False, zeros, 1, [True, True, False]
+            )
+        )
+        return macs / forward_s, 2 * macs / backward_s
+
+    def rows(self) -> tuple[float, float, float, float]:
+        """Rates of a matrix product of gathered taps, of its gradients, of gathering and of adding back."""
+        count, taps = 1024, 16
+        values = self._noise(32 * count, _CHANNELS)
+        index = torch.arange(count, device=self.device)[:, None] + 1200 * torch.arange(taps, device=self.device)
+        flat = index.reshape(-1)
+        rows, sums = values.index_select(0, flat), torch.zeros_like(values)
+        gather_s = self.seconds(lambda: values.index_select(0, flat))
+        scatter_s = self.seconds(lambda: sums.index_add_(0, flat, rows))
+        taken, matrix = rows.view(count, taps, _CHANNELS), self._noise(1, _CHANNELS, taps, _CHANNELS)
+        scores, macs = product(taken, matrix), count * taps * _CHANNELS**2
+        forward_s = self.seconds(lambda: product(taken, matrix))
+        backward_s = self.seconds(lambda: product_gradients(scores, taken, matrix, (True, True)))
+        return macs / forward_s, 2 * macs / backward_s, rows.numel() / gather_s, rows.numel() / scatter_s
+
+    def elementwise(self, count: int) -> float:
+        """Elements per second of a maximum of two tensors."""
+        one, other = self._noise(count), self._noise(count)
+        return 2 * count / self.seconds(lambda: torch.maximum(one, other))
+
+    def _noise(self, *shape: int) -> Tensor:
+        return torch.randn(shape).to(self.device, self.dtype)
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)

@@ -1,0 +1,165 @@
+"""Which steps run together, folded how far and in what pieces: the plan of least predicted time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, prod
+from typing import TYPE_CHECKING, Literal
+
+from clicktrain.engine.pieces import plan_pieces
+from clicktrain.engine.segments import Segment, SegmentRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from clicktrain.engine.cost import Costs
+    from clicktrain.engine.pieces import Piece
+    from clicktrain.engine.program import Program
+
+__all__ = ["DensePlan", "Folding", "Pass", "folds", "plan_dense"]
+
+Folding = Literal["none", "full", "auto"]
+_Fold = tuple[int, ...]
+
+# Pieces are tried that fill the cache with their widest map, and that leave room for others beside it.
+_SHARES = (1, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """A pass to be planned.
+
+    Parameters
+    ----------
+    program : Program
+    batch : int
+    shape_px : tuple of int
+        Spatial shape of the images.
+    costs : Costs
+    element_bytes : int
+    """
+
+    program: Program
+    batch: int
+    shape_px: tuple[int, ...]
+    costs: Costs
+    element_bytes: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class DensePlan:
+    """Segments of a pass over whole maps.
+
+    Parameters
+    ----------
+    seconds : float
+        Predicted.
+    segments : tuple of Segment
+    """
+
+    seconds: float
+    segments: tuple[Segment, ...]
+
+    @property
+    def folded(self) -> _Fold:
+        """Fold of the last maps, per axis."""
+        return self.segments[-1].folded if self.segments else ()
+
+
+def plan_dense(job: Pass, folding: Folding = "auto") -> list[DensePlan]:
+    """Find the cheapest segments up to every step.
+
+    The best plan up to a step and fold is that of the best plan up to an earlier step and one segment more, so all
+    plans are built from shorter ones (dynamic programming).
+
+    Parameters
+    ----------
+    job : Pass
+    folding : {"none", "full", "auto"}
+        Whether maps stay whole, are folded after every stride, or what is cheaper.
+
+    Returns
+    -------
+    list of DensePlan
+        Number i runs the first i steps; the last one is the whole pass.
+    """
+    program = job.program
+    whole = (1,) * program.ndim
+    best: list[dict[_Fold, DensePlan]] = [{whole: DensePlan(0.0, ())}]
+    for stop in range(1, len(program.steps) + 1):
+        best.append({})
+        for start in range(stop):
+            for before, plan in best[start].items():
+                _extend(job, plan, before, (start, stop), folding, best[stop])
+    return [min(plans.values(), key=lambda plan: plan.seconds) for plans in best]
+
+
+def _extend(
+    job: Pass, plan: DensePlan, before: _Fold, steps: tuple[int, int], folding: Folding, best: dict[_Fold, DensePlan]
+) -> None:
+    """Add the segment from one step to another to a plan, in every way, and keep what is cheaper."""
+    for folded in folds(job.program, *steps, before, folding):
+        for segment in _segments(job, *steps, folded):
+            total_s = plan.seconds + _segment_s(job, segment, before)
+            if total_s < (best[folded].seconds if folded in best else inf):
+                best[folded] = DensePlan(total_s, (*plan.segments, segment))
+
+
+def folds(program: Program, start: int, stop: int, before: _Fold, folding: Folding) -> Iterator[_Fold]:
+    """Folds that steps may run at: that of the maps before, and the spacing of the values that they read."""
+    steps = program.steps[start:stop]
+    apart = [program.spacing_px(number) for step in steps for number in step.inputs if number <= start]
+    most = tuple(max(ds) for ds in zip(*apart, strict=True))
+    taps = [step.window.spacing_px for step in steps if step.window and max(step.window.size) > 1]
+    offsets = [px for step in steps if step.window for px in (step.window.offset_px, step.window.unread_px)]
+    fits = most != before and _divides(before, [most]) and _divides(most, [*taps, *offsets])
+    if fits and folding != "none":
+        yield most
+    if not fits or folding != "full":
+        yield before
+
+
+def _divides(divisors: _Fold, numbers: Iterable[_Fold]) -> bool:
+    return all(n % d == 0 for ns in numbers for n, d in zip(ns, divisors, strict=True))
+
+
+def _segments(job: Pass, start: int, stop: int, folded: _Fold) -> Iterator[Segment]:
+    yield Segment(start, stop, folded)
+    steps = job.program.steps[start:stop]
+    if any(step.random for step in steps):
+        # The backward pass runs pieces again, and would draw other numbers.
+        return
+    widest = max(step.channels for step in steps)
+    for share in _SHARES:
+        yield Segment(start, stop, folded, job.costs.speeds.cache_bytes // (share * widest * job.element_bytes))
+
+
+def _segment_s(job: Pass, segment: Segment, before: _Fold) -> float:
+    """Predicted seconds of a segment whose inputs come with the fold `before`."""
+    program, speeds = job.program, job.costs.speeds
+    run = SegmentRun.of(program, segment, job.shape_px)
+    batch = job.batch * prod(segment.folded)
+    pieces = plan_pieces(batch, run.sides(run.extent_px), segment.piece_px)
+    values = {n: _values(run, n, batch, pieces) for n in range(segment.start + 1, segment.stop + 1)}
+    many = len(pieces) > 1
+    widest_bytes = max(program.channels(n) * values[n] for n in values) * job.element_bytes / len(pieces)
+    cached = widest_bytes <= 1.5 * speeds.cache_bytes
+    total_s = sum(
+        job.costs.dense_s(program.steps[n - 1], values[n], segment.folded, cached=cached, repeated=many) for n in values
+    )
+    calls = len(pieces) * len(values) * (4 if job.costs.gradient else 1)
+    moved = sum(program.channels(n) * values[n] for n in run.outputs) if many else 0.0
+    if segment.folded != before:
+        moved += sum(program.channels(n) for n in run.inputs) * job.batch * prod(job.shape_px)
+    return total_s + calls * speeds.call_s + moved * (1 + job.costs.gradient) / speeds.memory_per_s
+
+
+def _values(run: SegmentRun, number: int, batch: int, pieces: Sequence[Piece]) -> float:
+    """Values of a map that all pieces together compute, the rows that strips have in common counted for each."""
+    extent_px = run.program.extent_px(number)
+    rows, *others = run.sides(extent_px)
+    strip = pieces[0].rows
+    if strip is None:
+        return batch * rows * prod(others)
+    halo = (run.extent_px[0] - extent_px[0]) // run.segment.folded[0]
+    return len(pieces) * min(strip + halo, rows) * prod(others)

@@ -1,0 +1,148 @@
+"""The planner: which exact way to score an image, or chosen patches of it, is predicted to be the fastest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from clicktrain.engine.cover import Cover, bounding_side, count_windows, cover, sides_to_try
+from clicktrain.engine.places import Places, needed_places
+from clicktrain.engine.plan import DensePlan, Pass, plan_dense
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from clicktrain.engine.cost import Costs
+    from clicktrain.engine.plan import Folding
+    from clicktrain.engine.program import Program
+
+__all__ = ["Planner", "SelectedPlan"]
+
+# Pixels of all windows together, up to which the places that the patches need are found before the plan is chosen.
+_MOST_PLACES_PX = 50_000_000
+_MOST_PLANS = 64
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SelectedPlan:
+    """How chosen patches are scored.
+
+    Parameters
+    ----------
+    strategy : {"patches", "windows", "selected"}
+    seconds : float
+        Predicted.
+    covering : Cover
+        Windows that hold the patches' positions.
+    dense : DensePlan
+        Steps that run on all of every window; the rest runs at needed places only.
+    start : int
+        First step that runs at needed places only.
+    places : mapping of int to Places
+        What the patches need, by tensor; empty for the other strategies.
+    """
+
+    strategy: Literal["patches", "windows", "selected"]
+    seconds: float
+    covering: Cover
+    dense: DensePlan
+    start: int
+    places: Mapping[int, Places]
+
+
+class Planner:
+    """Plans passes of one program on one device, and remembers them.
+
+    Parameters
+    ----------
+    program : Program
+    costs : Costs
+    element_bytes : int
+    """
+
+    def __init__(self, program: Program, costs: Costs, element_bytes: int) -> None:
+        self.program, self.costs, self.element_bytes = program, costs, element_bytes
+        self._plans: dict[tuple[int, tuple[int, ...], Folding], list[DensePlan]] = {}
+
+    def dense(self, batch: int, shape_px: tuple[int, ...], folding: Folding = "auto") -> list[DensePlan]:
+        """Cheapest plans up to every step; for about as many images, as a plan holds for any number of them."""
+        key = (1 << (batch - 1).bit_length(), shape_px, folding)
+        if key not in self._plans:
+            while len(self._plans) >= _MOST_PLANS:
+                del self._plans[next(iter(self._plans))]
+            self._plans[key] = plan_dense(Pass(self.program, key[0], shape_px, self.costs, self.element_bytes), folding)
+        return self._plans[key]
+
+    def whole(self, batch: int, scores_px: tuple[int, ...]) -> tuple[Literal["patches", "dense"], float, DensePlan]:
+        """Cheapest way to score all patches of images."""
+        plan = self.dense(batch, self._window_px(scores_px))[-1]
+        patches_s = batch * prod(scores_px) * self.costs.patch_s(self.program)
+        return ("patches", patches_s, plan) if patches_s < plan.seconds else ("dense", plan.seconds, plan)
+
+    def patches(self, positions: Tensor, scores_px: tuple[int, ...]) -> SelectedPlan:
+        """Plan that runs the module on every patch, each once."""
+        covering = cover(positions, scores_px, (1,) * self.program.ndim)
+        seconds = len(covering.corners) * self.costs.patch_s(self.program)
+        return SelectedPlan("patches", seconds, covering, DensePlan(0.0, ()), 0, {})
+
+    def windows(
+        self, positions: Tensor, scores_px: tuple[int, ...], side_px: tuple[int, ...] | None = None
+    ) -> SelectedPlan:
+        """Plan that scores all of every window; of the cheapest side where none is given."""
+        if side_px is None:
+            sides = sides_to_try(positions)
+            side_px = min(sides, key=lambda side: self._windows_s(count_windows(positions, side), side))
+        covering = cover(positions, scores_px, side_px)
+        plan = self.dense(len(covering.corners), self._window_px(side_px))[-1]
+        seconds = self._windows_s(len(covering.corners), side_px)
+        return SelectedPlan("windows", seconds, covering, plan, len(self.program.steps), {})
+
+    def selected(self, positions: Tensor, scores_px: tuple[int, ...], side_px: tuple[int, ...]) -> SelectedPlan:
+        """Plan that runs the first steps on all of every window and the rest at needed places only."""
+        covering = cover(positions, scores_px, side_px)
+        window_px, batch = self._window_px(side_px), len(covering.corners)
+        unique = torch.unique(covering.within, dim=0)
+        places = needed_places(self.program, 0, unique, batch, window_px)
+        counts = {number: int(found.mask.sum()) for number, found in places.items()}
+        plans = self.dense(batch, window_px)
+        share = batch / (1 << (batch - 1).bit_length())
+        tail_s = 0.0
+        best: tuple[float, int] | None = None
+        for start in range(len(self.program.steps) - 1, self._first_start() - 1, -1):
+            step = self.program.steps[start]
+            read = sum(self.program.channels(number) for number in step.inputs)
+            tail_s += self.costs.selected_s(step, counts.get(start + 1, 0), read)
+            total_s = plans[start].seconds * share + tail_s
+            if best is None or total_s < best[0]:
+                best = (total_s, start)
+        seconds, start = best or (plans[-1].seconds, len(self.program.steps))
+        return SelectedPlan("selected", seconds, covering, plans[start], start, places)
+
+    def at(self, positions: Tensor, scores_px: tuple[int, ...]) -> SelectedPlan:
+        """Cheapest way to score chosen patches."""
+        windows = self.windows(positions, scores_px)
+        found = [self.patches(positions, scores_px), windows]
+        for side_px in dict.fromkeys((windows.covering.side_px, bounding_side(positions))):
+            total_px = count_windows(positions, side_px) * prod(self._window_px(side_px))
+            if total_px <= _MOST_PLACES_PX:
+                found.append(self.selected(positions, scores_px, side_px))
+        return min(found, key=lambda plan: plan.seconds)
+
+    def _first_start(self) -> int:
+        """First step that may run at needed places only: behind all that can only run on maps."""
+        maps_only = [
+            i for i, s in enumerate(self.program.steps) if s.window and prod(s.window.size) > 1 and not s.run_selected
+        ]
+        return max(maps_only, default=-1) + 1
+
+    def _window_px(self, side_px: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(n + f - 1 for n, f in zip(side_px, self.program.fov, strict=True))
+
+    def _windows_s(self, count: int, side_px: tuple[int, ...]) -> float:
+        share = count / (1 << (count - 1).bit_length())
+        return self.dense(count, self._window_px(side_px))[-1].seconds * share

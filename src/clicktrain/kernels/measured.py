@@ -1,0 +1,138 @@
+"""The faster of two ways, by measuring both once for every kind of input."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from torch import Tensor
+
+__all__ = ["MEASURED", "MeasuredChoice", "cuda_seconds", "fastest_way", "problem_key"]
+
+logger = logging.getLogger(__name__)
+
+_REPETITIONS = 3
+
+
+class MeasuredChoice:
+    """Remembers per key which candidate measured fastest."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, str] = {}
+
+    def choose(
+        self, key: str, candidates: Mapping[str, Callable[[], object]], time: Callable[[Callable[[], object]], float]
+    ) -> str:
+        """Name the fastest candidate: as remembered for `key`, else by timing them all.
+
+        Parameters
+        ----------
+        key : str
+            Says all that the answer depends on.
+        candidates : mapping of str to callable
+            Ways to compute the same. One that raises is left out.
+        time : callable
+            Runs a candidate and gives its seconds.
+
+        Raises
+        ------
+        Exception
+            What the first candidate raised, if none ran.
+        """
+        known = self._answers.get(key)
+        if known is not None and known in candidates:
+            return known
+        seconds, refusals = _time_all(key, candidates, time)
+        if not seconds:
+            raise refusals[0]
+        self._answers[key] = min(seconds, key=lambda name: seconds[name])
+        logger.debug("%s: %s measured fastest of %s", key, self._answers[key], seconds)
+        return self._answers[key]
+
+    def load(self, answers: Mapping[str, str]) -> None:
+        """Take over answers of an earlier `snapshot`."""
+        self._answers.update(answers)
+
+    def snapshot(self) -> dict[str, str]:
+        """Copy all answers, from key to the name of the fastest candidate."""
+        return dict(self._answers)
+
+
+def _time_all(
+    key: str, candidates: Mapping[str, Callable[[], object]], time: Callable[[Callable[[], object]], float]
+) -> tuple[dict[str, float], list[Exception]]:
+    """Seconds of the candidates that ran, and why the others did not."""
+    seconds: dict[str, float] = {}
+    refusals: list[Exception] = []
+    for name, run in candidates.items():
+        try:
+            run()  # the first run compiles, and fills caches
+            seconds[name] = median(time(run) for _ in range(_REPETITIONS))
+        except Exception as reason:  # noqa: BLE001, a way may fail for any reason, and the others still stand
+            logger.debug("%s: %s is not chosen, as it raised %s: %s", key, name, type(reason).__name__, reason)
+            refusals.append(reason)
+    return seconds, refusals
+
+
+def cuda_seconds(function: Callable[[], object]) -> float:
+    """Seconds until the GPU has done all that `function` starts."""
+    torch.cuda.synchronize()
+    start_s = perf_counter()
+    function()
+    torch.cuda.synchronize()
+    return perf_counter() - start_s
+
+
+# One memory for the process: the engine may fill it from disk and keep its snapshot.
+MEASURED = MeasuredChoice()
+
+
+def fastest_way(key: str, run: Callable[[str], object]) -> str:
+    """Name the way that measured faster on the GPU, "aten" or "triton", forward only.
+
+    Parameters
+    ----------
+    key : str
+        See `problem_key`.
+    run : callable
+        Computes the operation in the way of the given name.
+    """
+    with torch.no_grad():
+        return MEASURED.choose(key, {way: partial(run, way) for way in ("aten", "triton")}, cuda_seconds)
+
+
+def problem_key(
+    operation: str, image: Tensor, channels: Sequence[int], size: Sequence[int], spacing_px: Sequence[int]
+) -> str:
+    """Say all that the fastest way depends on; the number of pixels counts by its power of two.
+
+    Parameters
+    ----------
+    operation : str
+    image : Tensor of shape (B, C, Y, X)
+    channels : sequence of int
+        Channels in and out.
+    size : sequence of int
+        Taps per axis.
+    spacing_px : sequence of int
+    """
+    device = torch.cuda.get_device_name(image.device) if image.device.type == "cuda" else image.device.type
+    pixels = image.numel() // max(1, image.shape[1])
+    parts = [
+        operation,
+        device,
+        str(image.dtype).removeprefix("torch."),
+        "channels " + "-".join(map(str, channels)),
+        "kernel " + "x".join(map(str, size)),
+        "spacing " + "x".join(map(str, spacing_px)),
+        f"2^{max(0, pixels.bit_length() - 1)} px",
+    ]
+    return ", ".join(parts)

@@ -1,0 +1,149 @@
+"""However steps are cut into segments, folded and run in pieces, scores and gradients are those of the patch scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from clicktrain import densify
+from clicktrain.engine.cost import Costs
+from clicktrain.engine.execute import run_whole
+from clicktrain.engine.fold import fold, unfold
+from clicktrain.engine.pieces import plan_pieces
+from clicktrain.engine.plan import DensePlan, Pass, folds, plan_dense
+from clicktrain.engine.segments import Segment
+from clicktrain.engine.speeds import Speeds
+from tests.engine.architectures import Example, patch_classifiers, plain_cnn_1
+from tests.engine.comparing import assert_same, gradients, random_images
+
+if TYPE_CHECKING:
+    from clicktrain.engine.program import Program
+
+
+@dataclass
+class Case:
+    """A patch classifier and some way to run it on images."""
+
+    example: Example
+    beyond: list[int]
+    plan: DensePlan
+
+
+def any_plan(draw: st.DrawFn, program: Program) -> DensePlan:
+    """Some of all the plans that there are, the slow ones too."""
+    segments: list[Segment] = []
+    start, folded = 0, (1,) * program.ndim
+    while start < len(program.steps):
+        stop = draw(st.integers(start + 1, len(program.steps)))
+        folded = draw(st.sampled_from(list(folds(program, start, stop, folded, "auto"))))
+        segments.append(Segment(start, stop, folded, draw(st.sampled_from([None, 1, 5, 12, 40]))))
+        start = stop
+    return DensePlan(0.0, tuple(segments))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    example = draw(patch_classifiers())
+    beyond = draw(st.lists(st.integers(0, 6), min_size=3, max_size=3))
+    program = densify(example.module, ndim=example.ndim, fov=example.fov).program
+    return Case(example, beyond, any_plan(draw, program))
+
+
+@given(cases(), st.booleans(), st.sampled_from(["noise", "saturated"]))
+def test_any_plan_equals_the_patch_scan(case: Case, with_gradient: bool, kind: str) -> None:
+    example = case.example
+    dense = densify(example.module, ndim=example.ndim, fov=example.fov)
+    image = random_images(example, 2, case.beyond, kind)
+    with torch.set_grad_enabled(with_gradient):
+        assert_same(run_whole(dense.program, case.plan, image, example.module), dense(image, "patches"), 1e-10)
+
+
+@given(cases())
+def test_every_gradient_of_any_plan_equals_that_of_the_patch_scan(case: Case) -> None:
+    example = case.example
+    dense = densify(example.module, ndim=example.ndim, fov=example.fov)
+    image = random_images(example, 2, case.beyond, "noise").requires_grad_()
+    by_plan = gradients(run_whole(dense.program, case.plan, image, example.module), example.module, image)
+    by_scan = gradients(dense(image, "patches"), example.module, image)
+    for got, expected in zip(by_plan, by_scan, strict=True):
+        assert_same(got, expected, 1e-10)
+
+
+def pieces_of_three_rows(program: Program) -> DensePlan:
+    return DensePlan(0.0, tuple(Segment(i, i + 1, (1,) * program.ndim, 30) for i in range(len(program.steps))))
+
+
+def test_backward_sees_the_parameters_of_the_forward_pass() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Tanh(), nn.Conv2d(2, 2, 3)).double()
+    program = densify(net).program
+    image = torch.randn(1, 1, 20, 20, dtype=torch.double)
+    swapped = {name: (2 * p).detach().requires_grad_() for name, p in net.named_parameters()}
+
+    class Runner(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net
+
+        def forward(self, values: Tensor) -> Tensor:
+            return run_whole(program, pieces_of_three_rows(program), values, self.net)
+
+    got = functional_call(Runner(), {f"net.{name}": p for name, p in swapped.items()}, (image,)).square().sum()
+    expected = functional_call(densify(net), {f"module.{name}": p for name, p in swapped.items()}, (image, "patches"))
+    by_plan = torch.autograd.grad(got, list(swapped.values()))
+    by_scan = torch.autograd.grad(expected.square().sum(), list(swapped.values()))
+    for one, other in zip(by_plan, by_scan, strict=True):
+        assert_same(one, other, 1e-10)
+
+
+def test_gradient_with_frozen_parameters_reaches_the_others() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Tanh(), nn.Conv2d(2, 2, 3)).double()
+    net[0].requires_grad_(False)
+    dense = densify(net)
+    image = torch.randn(1, 1, 20, 20, dtype=torch.double)
+    parameters = [p for p in net.parameters() if p.requires_grad]
+    scores = run_whole(dense.program, pieces_of_three_rows(dense.program), image, net)
+    by_plan = torch.autograd.grad(scores.square().sum(), parameters)
+    by_scan = torch.autograd.grad(dense(image, "patches").square().sum(), parameters)
+    for one, other in zip(by_plan, by_scan, strict=True):
+        assert_same(one, other, 1e-10)
+
+
+@given(st.integers(1, 5), st.lists(st.integers(1, 9), min_size=2, max_size=3), st.one_of(st.none(), st.integers(1, 60)))
+def test_pieces_cover_every_row_of_every_image_once(batch: int, shape: list[int], piece_px: int | None) -> None:
+    seen = torch.zeros(batch, 1, *shape)
+    for piece in plan_pieces(batch, shape, piece_px):
+        piece.of(seen).add_(1)
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("steps", [[(4, 6)], [(2, 3), (4, 6)], [(2, 1), (2, 3), (4, 6)]])
+def test_unfolding_undoes_any_chain_of_folds(steps: list[tuple[int, int]]) -> None:
+    maps = torch.randn(2, 3, 16, 18)
+    folded, before = maps, (1, 1)
+    for after in steps:
+        folded, before = fold(folded, before, after), after
+    assert torch.equal(folded, fold(maps, (1, 1), before))
+    assert torch.equal(unfold(folded, before), maps)
+
+
+def test_fragments_hold_every_nth_pixel() -> None:
+    maps = torch.randn(2, 3, 12, 9)
+    fragments = fold(maps, (1, 1), (4, 3)).view(2, 4, 3, 3, 3, 3)
+    assert torch.equal(fragments[1, 2, 1], maps[1, :, 2::4, 1::3])
+
+
+def test_plan_runs_every_step_once_and_folds_only_further() -> None:
+    program = densify(plain_cnn_1()).program
+    job = Pass(program, 1, (644, 644), Costs(Speeds(), gradient=True))
+    for plan in plan_dense(job, "full"):
+        bounds = [bound for segment in plan.segments for bound in (segment.start, segment.stop)]
+        assert bounds[::2] == [0, *bounds[1::2]][: len(bounds[::2])]
+    assert [segment.folded for segment in plan_dense(job, "full")[-1].segments][-1] == (16, 16)
+    assert {segment.folded for segment in plan_dense(job, "none")[-1].segments} == {(1, 1)}

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from clicktrain.kernels import backends, measured
+from clicktrain.kernels.measured import MeasuredChoice, problem_key
+from clicktrain.kernels.regular_conv import dispatch as conv_dispatch
+from clicktrain.kernels.regular_conv import regular_conv
+from clicktrain.kernels.regular_pool import dispatch as pool_dispatch
+from clicktrain.kernels.regular_pool import regular_max_pool
+from tests.kernels.cases import noise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class FakeTimer:
+    """Runs what it is given; the seconds are those that the candidate claims."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def __call__(self, function: Callable[[], object]) -> float:
+        self.runs += 1
+        return float(function())
+
+
+def raising() -> float:
+    raise RuntimeError("out of shared memory")
+
+
+@pytest.mark.parametrize(("triton_s", "answer"), [(2.0, "aten"), (0.5, "triton"), (1.0, "aten")])
+def test_triton_is_taken_only_where_it_measures_faster(triton_s: float, answer: str) -> None:
+    assert MeasuredChoice().choose("key", {"aten": lambda: 1.0, "triton": lambda: triton_s}, FakeTimer()) == answer
+
+
+def test_one_slow_measurement_does_not_decide() -> None:
+    claims = iter([9.0, 0.5, 7.0, 0.5])  # warm-up, then three measurements
+    candidates = {"aten": lambda: 1.0, "triton": lambda: next(claims)}
+    assert MeasuredChoice().choose("key", candidates, FakeTimer()) == "triton"
+
+
+def test_answer_is_remembered_per_key() -> None:
+    choice, timer = MeasuredChoice(), FakeTimer()
+    assert choice.choose("one", {"aten": lambda: 1.0, "triton": lambda: 0.5}, timer) == "triton"
+    runs = timer.runs
+    assert choice.choose("one", {"aten": raising, "triton": raising}, timer) == "triton"
+    assert timer.runs == runs
+    assert choice.choose("other", {"aten": lambda: 1.0, "triton": lambda: 2.0}, timer) == "aten"
+
+
+def test_candidate_that_raises_is_not_taken_and_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, logger=measured.__name__):
+        answer = MeasuredChoice().choose("key", {"aten": lambda: 1.0, "triton": raising}, FakeTimer())
+    assert answer == "aten"
+    assert "key: triton is not chosen, as it raised RuntimeError: out of shared memory" in caplog.messages
+
+
+def test_where_no_candidate_runs_the_first_error_stands_and_nothing_is_remembered() -> None:
+    choice = MeasuredChoice()
+    with pytest.raises(RuntimeError, match="out of shared memory"):
+        choice.choose("key", {"aten": raising, "triton": raising}, FakeTimer())
+    assert choice.snapshot() == {}
+
+
+def test_snapshot_survives_a_reload() -> None:
+    first, second = MeasuredChoice(), MeasuredChoice()
+    first.choose("key", {"aten": lambda: 1.0, "triton": lambda: 0.5}, FakeTimer())
+    second.load(first.snapshot())
+    assert second.choose("key", {"aten": raising, "triton": raising}, FakeTimer()) == "triton"
+    second.load({"key": "aten"})
+    assert first.snapshot() == {"key": "triton"}
+
+
+def test_answer_that_is_no_candidate_any_more_is_measured_anew() -> None:
+    choice = MeasuredChoice()
+    choice.load({"key": "opencl"})
+    assert choice.choose("key", {"aten": lambda: 1.0}, FakeTimer()) == "aten"
+
+
+def test_key_says_what_the_answer_depends_on() -> None:
+    image = noise(2, 3, 40, 50, dtype=torch.float32, device="cpu")
+    key = problem_key("regular_conv relu", image, (3, 8), (3, 5), (2, 4))
+    assert key == "regular_conv relu, cpu, float32, channels 3-8, kernel 3x5, spacing 2x4, 2^11 px"
+
+
+def test_key_counts_pixels_by_their_power_of_two() -> None:
+    keys = [problem_key("pool", torch.zeros(1, 1, 1, width), (1,), (1, 2), (1, 1)) for width in (64, 127, 128)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.fixture
+def native_gpu(monkeypatch: pytest.MonkeyPatch) -> MeasuredChoice:
+    """A machine where Triton seems to run natively, with nothing measured yet."""
+    choice = MeasuredChoice()
+    monkeypatch.setattr(backends, "runs_triton_natively", lambda device, ndim: True)
+    monkeypatch.setattr(measured, "MEASURED", choice)
+    monkeypatch.setattr(measured, "cuda_seconds", lambda function: 1.0)
+    return choice
+
+
+def test_auto_asks_the_measurements_once_per_kind_of_convolution(native_gpu: MeasuredChoice) -> None:
+    image, weight = torch.zeros(1, 2, 9, 9), torch.zeros(3, 2, 2, 2)
+    for activation in ("none", "relu", "relu"):
+        regular_conv(image, weight, spacing_px=3, activation=activation)
+    kinds = {key.split(", ")[0] for key in native_gpu.snapshot()}
+    assert kinds == {"regular_conv none in 1 groups", "regular_conv relu in 1 groups"}
+
+
+def test_auto_asks_the_measurements_for_a_pool(native_gpu: MeasuredChoice) -> None:
+    regular_max_pool(torch.zeros(1, 2, 9, 9), (2, 3), spacing_px=3)
+    (key,) = native_gpu.snapshot()
+    assert key == "regular_max_pool, cpu, float32, channels 2, kernel 2x3, spacing 3x3, 2^6 px"
+
+
+@pytest.mark.usefixtures("native_gpu")
+@pytest.mark.parametrize("dispatch", [conv_dispatch, pool_dispatch], ids=["conv", "pool"])
+def test_auto_runs_the_way_that_the_measurements_name(dispatch: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = noise(1, 1, 5, 5, device="cpu").detach()
+    unit = image.new_ones(1, 1, 1, 1)
+    ways = []
+
+    def name_the_reference(key: str, run: Callable[[str], torch.Tensor]) -> str:
+        ways.append(key)
+        return "reference"
+
+    monkeypatch.setattr(dispatch, "fastest_way", name_the_reference)
+    reference = "regular_conv_reference" if dispatch is conv_dispatch else "max_pool_reference"
+    monkeypatch.setattr(dispatch, reference, lambda *arguments: image + 1)
+    call = regular_conv if dispatch is conv_dispatch else regular_max_pool
+    got = call(image, unit if dispatch is conv_dispatch else 1, spacing_px=1)
+    assert torch.equal(got, image + 1)
+    assert len(ways) == 1
+
+
+def test_auto_on_the_cpu_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measured, "MEASURED", None)
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    image = torch.zeros(1, 1, 5, 5)
+    regular_conv(image, torch.zeros(1, 1, 2, 2), spacing_px=2)
+    regular_max_pool(image, 2, spacing_px=2)
+
+
+def test_interpreted_triton_is_not_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "find_spec", lambda name: object())
+    device = torch.device("cuda")
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    assert backends.runs_triton_natively(device)
+    assert not backends.runs_triton_natively(device, ndim=3)
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert not backends.runs_triton_natively(device)
