@@ -55,8 +55,8 @@ class _SelectedMax(torch.autograd.Function):
         (winners,) = ctx.saved_tensors
         to_values = grad.new_zeros((ctx.rows, grad.shape[1]))
         for part, rows in ctx.taps.chunks(_chunk_rows(grad)):
-            for tap in range(rows.shape[1]):
-                to_values.index_add_(0, rows[:, tap], grad[part] * (winners[part] == tap))
+            for tap, read in enumerate(rows):
+                to_values.index_add_(0, read, grad[part] * (winners[part] == tap))
         return to_values, None
 
 
@@ -68,9 +68,9 @@ def _largest(values: Tensor, taps: Taps, winners: Tensor | None) -> Tensor:
     """Largest taps (M, C); the number of the winning tap is written to `winners`."""
     largest = values.new_empty((len(taps), values.shape[1]))
     for part, rows in taps.chunks(_chunk_rows(values)):
-        best = values.index_select(0, rows[:, 0])
-        for tap in range(1, rows.shape[1]):
-            other = values.index_select(0, rows[:, tap])
+        best = values.index_select(0, rows[0])
+        for tap, read in enumerate(rows[1:], start=1):
+            other = values.index_select(0, read)
             if winners is not None:
                 # Strictly larger, so that of equals the first stays; later taps have larger numbers.
                 torch.maximum(winners[part], (other > best) * winners.new_tensor(tap), out=winners[part])
