@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from clicktrain.engine.speeds import Speeds
 from clicktrain.engine.store import load_record, save_record
 from clicktrain.kernels.selected_conv.aten import gather_taps, tap_gradients
+from clicktrain.kernels.taps import Taps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,10 @@ __all__ = ["device_key", "measure_speeds", "speeds_of"]
 # Raise when what is measured, or how, changes: kept speeds are measured anew.
 _VERSION = 1
 _CHANNELS = 48
+# Elements of tensors that stay in the cache, and that are too large for memory to be kept between uses.
+_CACHED, _UNCACHED = 1 << 18, 9 << 20
+# At most so many times; more means that the pages were met for the first time.
+_MEMORY_IS_SLOWER = 8
 _LOCK = Lock()
 # Just below the most that glibc lets its threshold grow to.
 _KEPT_BYTES = 31 << 20
@@ -80,13 +85,13 @@ def measure_speeds(device: torch.device, dtype: torch.dtype, ndim: int) -> Speed
     with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         bench = _Bench(device, dtype, ndim)
-        # The first memory that a process takes is slower than what it takes later.
-        bench.elementwise(1 << 24)
-        _settle_memory()
         forward, backward = bench.conv(spacing_px=1)
         spaced, spaced_backward = bench.conv(spacing_px=8 if ndim == 2 else 4)
         patch, patch_backward = bench.patches()
         product, product_backward, gather, scatter = bench.rows()
+        rows = bench.look_up()
+        cached = bench.elementwise(_CACHED)
+        memory = max(bench.elementwise(_UNCACHED, repeats=12), cached / _MEMORY_IS_SLOWER)
         return Speeds(
             conv_macs_per_s=forward,
             conv_backward_macs_per_s=backward,
@@ -96,10 +101,11 @@ def measure_speeds(device: torch.device, dtype: torch.dtype, ndim: int) -> Speed
             product_backward_macs_per_s=product_backward,
             gather_per_s=gather,
             scatter_per_s=scatter,
+            rows_per_s=rows,
             patch_macs_per_s=patch,
             patch_backward_macs_per_s=patch_backward,
-            cached_per_s=bench.elementwise(1 << 18),
-            memory_per_s=bench.elementwise(1 << 24),
+            cached_per_s=cached,
+            memory_per_s=memory,
             call_s=bench.seconds(lambda: torch.relu(bench.small)),
         )
 
@@ -161,16 +167,33 @@ class _Bench:
         rows, sums = values.index_select(0, flat), torch.zeros_like(values)
         gather_s = self.seconds(lambda: values.index_select(0, flat))
         scatter_s = self.seconds(lambda: sums.index_add_(0, flat, rows))
-        gathered, kernel = gather_taps(values, index), self._noise(_CHANNELS, _CHANNELS, taps, 1)
+        gathered, kernel = gather_taps(values, index, 1), self._noise(_CHANNELS, taps * _CHANNELS, 1, 1)
         grad, macs = self._noise(count, _CHANNELS), count * taps * _CHANNELS**2
         forward_s = self.seconds(lambda: F.conv2d(gathered, kernel))
         backward_s = self.seconds(lambda: tap_gradients(grad, gathered, kernel, 1, (True, True)))
         return macs / forward_s, 2 * macs / backward_s, rows.numel() / gather_s, rows.numel() / scatter_s
 
-    def elementwise(self, count: int) -> float:
-        """Elements per second of a maximum of two tensors."""
+    def look_up(self) -> float:
+        """Rows of one value per second, the search for their numbers included."""
+        places, taps = 1 << 16, 16
+        values = self._noise(places, 1)
+        first = torch.arange(4096, device=self.device)
+        steps = 1200 * torch.arange(taps, device=self.device)
+        near = Taps(first, steps, torch.arange(places, device=self.device), (taps,))
+
+        def gather() -> None:
+            for _, rows in near.chunks(len(first)):
+                values.index_select(0, rows.view(-1))
+
+        return len(first) * taps / self.seconds(gather)
+
+    def elementwise(self, count: int, repeats: int = 5) -> float:
+        """Elements per second of a maximum of two tensors, written to new memory.
+
+        Memory that no process has used before can be ten times slower at first touch, hence many repeats.
+        """
         one, other = self._noise(count), self._noise(count)
-        return 2 * count / self.seconds(lambda: torch.maximum(one, other))
+        return 2 * count / self.seconds(lambda: torch.maximum(one, other), repeats)
 
     def _noise(self, *shape: int) -> Tensor:
         return torch.randn(shape).to(self.device, self.dtype)

@@ -16,6 +16,8 @@ __all__ = ["Costs", "dense_macs", "patch_macs"]
 
 # Processors take channels in vectors of 16; a group of 50 costs as much as one of 64.
 _LANES = 16
+# Operations started per step, where they count: on small maps.
+_DENSE_CALLS, _SELECTED_CALLS, _PATCH_CALLS = 10, 60, 10
 # Passes over memory of a gradient, in units of the forward pass.
 _BACKWARD = 2
 
@@ -45,8 +47,10 @@ class Costs:
     speeds: Speeds
     gradient: bool
 
-    def dense_s(self, step: Step, values: float, folded: Sequence[int], *, cached: bool, repeated: bool) -> float:
-        """Seconds of a step on whole maps, without what its calls cost.
+    def dense_s(
+        self, step: Step, values: float, folded: Sequence[int], *, pieces: int, cached: bool, repeated: bool
+    ) -> float:
+        """Seconds of a step on whole maps.
 
         Parameters
         ----------
@@ -54,6 +58,8 @@ class Costs:
         values : float
             Values of the output, all channels as one.
         folded : sequence of int
+        pieces : int
+            Number of parts that the map is cut into.
         cached : bool
             Whether its maps stay in the cache.
         repeated : bool
@@ -64,7 +70,7 @@ class Costs:
         macs = padded_macs(step) * values
         forward_s = macs / (s.spaced_conv_macs_per_s if apart else s.conv_macs_per_s)
         touched = (step.work.dense_elements + (step.channels if step.work.macs else 0)) * values
-        moved_s = touched / (s.cached_per_s if cached else s.memory_per_s)
+        moved_s = touched / (s.cached_per_s if cached else s.memory_per_s) + pieces * _DENSE_CALLS * s.call_s
         if not self.gradient:
             return forward_s + moved_s
         backward_s = 2 * macs / (s.spaced_conv_backward_macs_per_s if apart else s.conv_backward_macs_per_s)
@@ -74,15 +80,18 @@ class Costs:
         """Seconds of a step at chosen places: gather, multiply, and add back in the backward pass."""
         s = self.speeds
         taps = prod(step.window.size) if step.window else 0
+        looked_up_s = taps * values / s.rows_per_s
         gathered = taps * read_channels * values
         product = padded_macs(step) * values
-        rest = (0 if step.work.macs else taps * step.channels + step.channels) * values
-        forward_s = gathered / s.gather_per_s + product / s.product_macs_per_s + rest / s.cached_per_s
+        # A maximum compares tap by tap; with gradient it also notes which tap won.
+        rest = (0 if step.work.macs else taps * (1 + 2 * self.gradient) + 1) * step.channels * values
+        forward_s = looked_up_s + gathered / s.gather_per_s + product / s.product_macs_per_s + rest / s.cached_per_s
+        total_s = forward_s + _SELECTED_CALLS * s.call_s
         if not self.gradient:
-            return forward_s + s.call_s
-        again_s = gathered / s.gather_per_s if step.work.macs else 0.0
+            return total_s
+        again_s = looked_up_s + gathered / s.gather_per_s if step.work.macs else 0.0
         backward_s = 2 * product / s.product_backward_macs_per_s + gathered / s.scatter_per_s + again_s
-        return forward_s + backward_s + _BACKWARD * rest / s.cached_per_s + 3 * s.call_s
+        return total_s + backward_s + _BACKWARD * rest / s.cached_per_s + _SELECTED_CALLS * s.call_s
 
     def patch_s(self, program: Program) -> float:
         """Seconds of one patch in a large batch."""
@@ -92,10 +101,14 @@ class Costs:
             (step.work.patch_elements + (step.channels if step.work.macs else 0)) * prod(step.grid.counts(program.fov))
             for step in program.steps
         )
-        total_s = macs / s.patch_macs_per_s + elements / s.memory_per_s
+        total_s = macs / s.patch_macs_per_s + elements / s.cached_per_s
         if self.gradient:
-            total_s += 2 * macs / s.patch_backward_macs_per_s + _BACKWARD * elements / s.memory_per_s
+            total_s += 2 * macs / s.patch_backward_macs_per_s + _BACKWARD * elements / s.cached_per_s
         return total_s + program.in_channels * prod(program.fov) / s.gather_per_s
+
+    def patch_calls_s(self, program: Program) -> float:
+        """Seconds of starting the layers on one batch of patches."""
+        return len(program.steps) * _PATCH_CALLS * (1 + 2 * self.gradient) * self.speeds.call_s
 
 
 def padded_macs(step: Step) -> float:

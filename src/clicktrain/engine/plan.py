@@ -145,13 +145,15 @@ def _segment_s(job: Pass, segment: Segment, before: _Fold) -> float:
     widest_bytes = max(program.channels(n) * values[n] for n in values) * job.element_bytes / len(pieces)
     cached = widest_bytes <= 1.5 * speeds.cache_bytes
     total_s = sum(
-        job.costs.dense_s(program.steps[n - 1], values[n], segment.folded, cached=cached, repeated=many) for n in values
+        job.costs.dense_s(
+            program.steps[n - 1], values[n], segment.folded, pieces=len(pieces), cached=cached, repeated=many
+        )
+        for n in values
     )
-    calls = len(pieces) * len(values) * (4 if job.costs.gradient else 1)
     moved = sum(program.channels(n) * values[n] for n in run.outputs) if many else 0.0
     if segment.folded != before:
         moved += sum(program.channels(n) for n in run.inputs) * job.batch * prod(job.shape_px)
-    return total_s + calls * speeds.call_s + moved * (1 + job.costs.gradient) / speeds.memory_per_s
+    return total_s + moved * (1 + job.costs.gradient) / speeds.memory_per_s
 
 
 def _values(run: SegmentRun, number: int, batch: int, pieces: Sequence[Piece]) -> float:

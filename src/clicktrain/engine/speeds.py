@@ -21,6 +21,8 @@ class Speeds:
         The same of the matrix products of gathered taps.
     gather_per_s, scatter_per_s : float
         Elements of rows gathered, and added back.
+    rows_per_s : float
+        Rows looked up, whatever their length.
     patch_macs_per_s, patch_backward_macs_per_s : float
         Multiply-accumulates of a convolution on a batch of small patches, as the module itself runs.
     cached_per_s, memory_per_s : float
@@ -39,6 +41,7 @@ class Speeds:
     product_backward_macs_per_s: float = 150e9
     gather_per_s: float = 14e9
     scatter_per_s: float = 3.5e9
+    rows_per_s: float = 300e6
     patch_macs_per_s: float = 60e9
     patch_backward_macs_per_s: float = 60e9
     cached_per_s: float = 12e9

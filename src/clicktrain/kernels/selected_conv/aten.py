@@ -21,7 +21,11 @@ _CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}
 
 def selected_conv_aten(values: Tensor, taps: Taps, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
     """Convolve at chosen positions; see `selected_conv`."""
-    scores: Tensor = _SelectedConv.apply(values, weight.flatten(2)[..., None], taps, groups)  # type: ignore[no-untyped-call]
+    kernel = weight.flatten(2)[:, :, None]
+    if groups == 1:
+        # In the order of the gathered values: taps outside, channels inside.
+        kernel = kernel.permute(0, 3, 1, 2).flatten(1)[..., None, None]
+    scores: Tensor = _SelectedConv.apply(values, kernel, taps, groups)  # type: ignore[no-untyped-call]
     return scores if bias is None else scores + bias
 
 
@@ -32,7 +36,8 @@ class _SelectedConv(torch.autograd.Function):
         ctx.taps, ctx.groups = taps, groups
         scores = values.new_empty((len(taps), len(kernel)))
         for part, rows in taps.chunks(_chunk_positions(values, taps)):
-            scores[part] = F.conv2d(gather_taps(values, rows), kernel, groups=groups)[0, :, 0].T
+            image = gather_taps(values, rows, groups)
+            scores[part] = F.conv2d(image, kernel, groups=groups)[0, :, :, 0].T
         return scores
 
     @staticmethod
@@ -43,10 +48,10 @@ class _SelectedConv(torch.autograd.Function):
         to_values = torch.zeros_like(values) if needs[0] else None
         to_kernel = torch.zeros_like(kernel) if needs[1] else None
         for part, rows in ctx.taps.chunks(_chunk_positions(values, ctx.taps)):
-            gathered = gather_taps(values, rows)
-            to_taps, share = tap_gradients(grad[part], gathered, kernel, ctx.groups, needs)
+            image = gather_taps(values, rows, ctx.groups)
+            to_taps, share = tap_gradients(grad[part], image, kernel, ctx.groups, needs)
             if to_values is not None:
-                to_values.index_add_(0, rows.view(-1), to_taps[0].permute(1, 2, 0).reshape(-1, values.shape[1]))
+                to_values.index_add_(0, _by_position(rows), to_taps.permute(0, 2, 3, 1).reshape(-1, values.shape[1]))
             if to_kernel is not None:
                 to_kernel += share
         return to_values, to_kernel, None, None
@@ -57,26 +62,38 @@ def _chunk_positions(values: Tensor, taps: Taps) -> int:
     return max(64, _CHUNK_BYTES.get(values.device.type, 4 << 20) // position_bytes)
 
 
-def gather_taps(values: Tensor, rows: Tensor) -> Tensor:
-    """Values of the taps of m positions as one image (1, C, T, m): a row per tap, channels innermost in memory.
+def _by_position(rows: Tensor) -> Tensor:
+    """Rows (T, m) as one list, all taps of a position after each other."""
+    return rows.T.reshape(-1)
 
-    A convolution whose kernel is T rows high and one pixel wide weighs and sums them. So the matrix product runs in the
-    convolution's own kernels, which on some processors are twice as fast as those of the product.
+
+def gather_taps(values: Tensor, rows: Tensor, groups: int) -> Tensor:
+    """Values of the taps of m positions as an image whose convolution weighs and sums them; channels lie innermost.
+
+    The matrix product so runs in the convolution's own kernels, which on some processors are twice as fast as those of
+    the product.
 
     Parameters
     ----------
     values : Tensor of shape (N, C)
     rows : Tensor of shape (T, m), int64
+    groups : int
+
+    Returns
+    -------
+    Tensor of shape (1, T * C, m, 1), or (1, C, m, T) where there are groups of channels
     """
-    return values.index_select(0, rows.view(-1)).view(1, *rows.shape, -1).permute(0, 3, 1, 2)
+    taps, positions = rows.shape
+    gathered = values.index_select(0, _by_position(rows)).view(1, positions, *(1, -1) if groups == 1 else (taps, -1))
+    return gathered.permute(0, 3, 1, 2)
 
 
 def tap_gradients(
-    grad: Tensor, gathered: Tensor, kernel: Tensor, groups: int, needs: tuple[bool, bool]
+    grad: Tensor, image: Tensor, kernel: Tensor, groups: int, needs: tuple[bool, bool]
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of gathered taps (1, C, T, m) and of the kernel (K, C / groups, T, 1), from that of (m, K) scores."""
-    image = grad.contiguous().view(1, 1, *grad.shape).permute(0, 3, 1, 2)
+    """Gradients of the gathered taps and of the kernel, in their own shapes, from that of (m, K) scores."""
+    to_scores = grad.contiguous().view(1, len(grad), 1, -1).permute(0, 3, 1, 2)
     to_taps, to_kernel, _ = torch.ops.aten.convolution_backward(
-        image, gathered, kernel, None, [1, 1], [0, 0], [1, 1], False, [0, 0], groups, [*needs, False]
+        to_scores, image, kernel, None, [1, 1], [0, 0], [1, 1], False, [0, 0], groups, [*needs, False]
     )
     return to_taps, to_kernel
