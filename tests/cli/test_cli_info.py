@@ -34,3 +34,22 @@ def test_file_that_is_no_model_is_refused(clicktrain, tmp_path):
     assert result.exit_code == 2
     assert result.stderr.startswith("clicktrain: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_plan_shows_the_choice_its_alternatives_and_the_speeds(clicktrain, model):
+    result = clicktrain("info", model, "--plan", "--size", "64")
+    assert result.exit_code == 0, result.output
+    for word in ("planned", "fragments", "patch scan", "scattered clicks", "conv_macs_per_s", "forward and backward"):
+        assert word in result.stdout
+
+
+def test_plan_of_the_default_network_needs_no_model(clicktrain):
+    result = clicktrain("info", "--plan", "--size", "32")
+    assert result.exit_code == 0, result.output
+    assert "32 x 32 scores" in result.stdout
+
+
+def test_info_about_nothing_is_refused(clicktrain):
+    result = clicktrain("info")
+    assert result.exit_code == 2
+    assert "MODEL must be a model file, got none" in result.stderr

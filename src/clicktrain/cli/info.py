@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from clicktrain.cli.plan import show_plan
+from clicktrain.errors import ClickTrainError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,16 +19,27 @@ if TYPE_CHECKING:
 __all__ = ["info"]
 
 
-def info(model: Annotated[Path, typer.Argument(help="Model file.")]) -> None:
-    """Show what a model file holds."""
+def info(
+    model: Annotated[Path | None, typer.Argument(help="Model file; may be left out with --plan.")] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show how the engine would score an image on this computer, and why.")
+    ] = False,
+    size: Annotated[int, typer.Option(min=1, help="With --plan: rows and columns of the image.")] = 512,
+) -> None:
+    """Show what a model file holds, or what the engine plans for it."""
     from rich.console import Console
 
     from clicktrain.api import PixelClassifier
 
-    summary = PixelClassifier.load(model, device="cpu").summary()
+    if model is None and not plan:
+        raise ClickTrainError("MODEL must be a model file, got none. Give one, or --plan for the default network.")
+    summary = None if model is None else PixelClassifier.load(model, device="cpu").summary()
     console = Console()
     with console.capture() as shown:
-        console.print(_table(model, summary))
+        if plan:
+            show_plan(console, summary, size)
+        elif summary is not None:
+            console.print(_table(Path(str(model)), summary))
     typer.echo(shown.get(), nl=False)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from clicktrain.engine.pieces import Piece
     from clicktrain.engine.program import Program
 
-__all__ = ["DensePlan", "Folding", "Pass", "folds", "plan_dense"]
+__all__ = ["DensePlan", "Folding", "Pass", "folds", "plan_dense", "segment_s"]
 
 Folding = Literal["none", "full", "auto"]
 _Fold = tuple[int, ...]
@@ -100,7 +100,7 @@ def _extend(
     """Add the segment from one step to another to a plan, in every way, and keep what is cheaper."""
     for folded in folds(job.program, *steps, before, folding):
         for segment in _segments(job, *steps, folded):
-            total_s = plan.seconds + _segment_s(job, segment, before)
+            total_s = plan.seconds + segment_s(job, segment, before)
             if total_s < (best[folded].seconds if folded in best else inf):
                 best[folded] = DensePlan(total_s, (*plan.segments, segment))
 
@@ -134,7 +134,7 @@ def _segments(job: Pass, start: int, stop: int, folded: _Fold) -> Iterator[Segme
         yield Segment(start, stop, folded, job.costs.speeds.cache_bytes // (share * widest * job.element_bytes))
 
 
-def _segment_s(job: Pass, segment: Segment, before: _Fold) -> float:
+def segment_s(job: Pass, segment: Segment, before: _Fold) -> float:
     """Predicted seconds of a segment whose inputs come with the fold `before`."""
     program, speeds = job.program, job.costs.speeds
     run = SegmentRun.of(program, segment, job.shape_px)

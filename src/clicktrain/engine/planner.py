@@ -81,13 +81,13 @@ class Planner:
     def whole(self, batch: int, scores_px: tuple[int, ...]) -> tuple[Literal["patches", "dense"], float, DensePlan]:
         """Cheapest way to score all patches of images."""
         plan = self.dense(batch, self._window_px(scores_px))[-1]
-        patches_s = self._patches_s(batch * prod(scores_px))
+        patches_s = self.patches_s(batch * prod(scores_px))
         return ("patches", patches_s, plan) if patches_s < plan.seconds else ("dense", plan.seconds, plan)
 
     def patches(self, positions: Tensor, scores_px: tuple[int, ...]) -> SelectedPlan:
         """Plan that runs the module on every patch, each once."""
         covering = cover(positions, scores_px, (1,) * self.program.ndim)
-        seconds = self._patches_s(len(covering.corners))
+        seconds = self.patches_s(len(covering.corners))
         return SelectedPlan("patches", seconds, covering, DensePlan(0.0, ()), 0, {})
 
     def windows(
@@ -143,7 +143,8 @@ class Planner:
     def _window_px(self, side_px: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(n + f - 1 for n, f in zip(side_px, self.program.fov, strict=True))
 
-    def _patches_s(self, count: int) -> float:
+    def patches_s(self, count: int) -> float:
+        """Predicted seconds of the module on patches."""
         return count * self.costs.patch_s(self.program) + self.costs.patch_calls_s(self.program)
 
     def _windows_s(self, count: int, side_px: tuple[int, ...]) -> float:

@@ -1,0 +1,90 @@
+"""The planner's choice as tables, for `clicktrain info --plan`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from clicktrain.config import ModelSummary
+    from clicktrain.engine.explain import Explanation
+    from clicktrain.engine.program import Program
+
+__all__ = ["show_plan"]
+
+
+def show_plan(console: Console, summary: ModelSummary | None, size_px: int) -> None:
+    """Print how the context network would score an image of `size_px` squared, forward and with its backward pass.
+
+    Parameters
+    ----------
+    console : Console
+    summary : ModelSummary or None
+        None for a network of the default preset with one channel and two classes.
+    size_px : int
+    """
+    from clicktrain.engine.device import pick_device
+    from clicktrain.engine.explain import explain
+
+    program = _context_program(summary)
+    image_px = [size_px + f - 1 for f in program.fov]
+    for gradient in (False, True):
+        found = explain(program, image_px, gradient=gradient, device=pick_device())
+        title = "forward and backward" if gradient else "forward"
+        console.print(f"\n[bold]{size_px} x {size_px} scores, {title}[/bold]")
+        for table in (_alternatives(found), _stages(found), _clicks(found)):
+            console.print(table)
+    console.print(f"\nby speeds measured on: {found.device}")
+    console.print(_speeds(found))
+
+
+def _context_program(summary: ModelSummary | None) -> Program:
+    from clicktrain.config import preset
+    from clicktrain.engine.densify import densify
+    from clicktrain.models.nets import build_network
+
+    network = preset("auto").network if summary is None else summary.architecture
+    channels, n_classes = (1, 2) if summary is None else (summary.channels, len(summary.classes))
+    context = build_network(network, in_channels=channels, n_classes=n_classes).context_nets[0].eval()
+    return densify(context, fov=context.fov_px).program
+
+
+def _table(*headings: str) -> Table:
+    from rich.table import Table
+
+    table = Table(*headings)
+    table.columns[-1].justify = "right"
+    return table
+
+
+def _alternatives(found: Explanation) -> Table:
+    table = _table("way", "predicted")
+    fastest = min(found.alternatives.values())
+    for name, seconds in found.alternatives.items():
+        table.add_row(name, f"{seconds * 1e3:.1f} ms" + (" *" if seconds == fastest else ""))
+    return table
+
+
+def _stages(found: Explanation) -> Table:
+    table = _table("layers", "way", "predicted")
+    for stage in found.stages:
+        table.add_row(stage.layers, stage.way, f"{stage.seconds * 1e3:.1f} ms")
+    return table
+
+
+def _clicks(found: Explanation) -> Table:
+    table = _table("scattered clicks", "way")
+    for count, way in found.clicks.items():
+        table.add_row(str(count), way)
+    return table
+
+
+def _speeds(found: Explanation) -> Table:
+    from dataclasses import asdict
+
+    table = _table("speed", "measured")
+    for name, value in asdict(found.speeds).items():
+        table.add_row(name, f"{value:.3g}")
+    return table
