@@ -85,8 +85,10 @@ class Costs:
         product = padded_macs(step) * values
         # A maximum compares tap by tap; with gradient it also notes which tap won.
         rest = (0 if step.work.macs else taps * (1 + 2 * self.gradient) + 1) * step.channels * values
+        # Tables are new memory; so are their gradients, which are cleared before they are added to.
+        written_s = step.channels * values * (1 + 2 * self.gradient) / s.memory_per_s
         forward_s = looked_up_s + gathered / s.gather_per_s + product / s.product_macs_per_s + rest / s.cached_per_s
-        total_s = forward_s + _SELECTED_CALLS * s.call_s
+        total_s = forward_s + written_s + _SELECTED_CALLS * s.call_s
         if not self.gradient:
             return total_s
         again_s = looked_up_s + gathered / s.gather_per_s if step.work.macs else 0.0
@@ -105,6 +107,11 @@ class Costs:
         if self.gradient:
             total_s += 2 * macs / s.patch_backward_macs_per_s + _BACKWARD * elements / s.cached_per_s
         return total_s + program.in_channels * prod(program.fov) / s.gather_per_s
+
+    def least_s(self, program: Program, outputs_px: Sequence[int]) -> float:
+        """Seconds that a dense pass takes at least: those of its arithmetic."""
+        fastest = max(self.speeds.conv_macs_per_s, self.speeds.spaced_conv_macs_per_s)
+        return dense_macs(program, outputs_px) * (1 + 2 * self.gradient) / fastest
 
     def patch_calls_s(self, program: Program) -> float:
         """Seconds of starting the layers on one batch of patches."""

@@ -23,6 +23,8 @@ _Fold = tuple[int, ...]
 
 # Pieces are tried that fill the cache with their widest map, and that leave room for others beside it.
 _SHARES = (1, 3)
+# Longer segments have a halo that eats what their cached pieces save.
+_MOST_STEPS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,7 @@ def plan_dense(job: Pass, folding: Folding = "auto") -> list[DensePlan]:
     best: list[dict[_Fold, DensePlan]] = [{whole: DensePlan(0.0, ())}]
     for stop in range(1, len(program.steps) + 1):
         best.append({})
-        for start in range(stop):
+        for start in range(max(0, stop - _MOST_STEPS), stop):
             for before, plan in best[start].items():
                 _extend(job, plan, before, (start, stop), folding, best[stop])
     return [min(plans.values(), key=lambda plan: plan.seconds) for plans in best]

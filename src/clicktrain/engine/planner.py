@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Planner", "SelectedPlan"]
 
-# Pixels of all windows together, up to which the places that the patches need are found before the plan is chosen.
-_MOST_PLACES_PX = 50_000_000
+# Elements touched per pixel and step to find the places that patches need.
+_PLACES_WORK = 30
+# The share of a pass that may be spent on finding out whether another way is faster.
+_PLANNING_SHARE = 0.25
+# Below this, planning takes longer than any other way could save.
+_SURE_S = 2.5e-3
 _MOST_PLANS = 64
 
 
@@ -94,13 +98,23 @@ class Planner:
         self, positions: Tensor, scores_px: tuple[int, ...], side_px: tuple[int, ...] | None = None
     ) -> SelectedPlan:
         """Plan that scores all of every window; of the cheapest side where none is given."""
-        if side_px is None:
-            sides = sides_to_try(positions)
-            side_px = min(sides, key=lambda side: self._windows_s(count_windows(positions, side), side))
+        side_px = side_px or self._cheapest_side(positions, inf) or bounding_side(positions)
         covering = cover(positions, scores_px, side_px)
         plan = self.dense(len(covering.corners), self._window_px(side_px))[-1]
         seconds = self._windows_s(len(covering.corners), side_px)
         return SelectedPlan("windows", seconds, covering, plan, len(self.program.steps), {})
+
+    def _cheapest_side(self, positions: Tensor, below_s: float) -> tuple[int, ...] | None:
+        """Side of the windows that are predicted to take the least time, if that is less than `below_s`."""
+        best = None
+        for side_px in sides_to_try(positions):
+            count = count_windows(positions, side_px)
+            # Most sides are out by their arithmetic alone, without a plan.
+            if self.costs.least_s(self.program, side_px) * count < below_s:
+                seconds = self._windows_s(count, side_px)
+                if seconds < below_s:
+                    best, below_s = side_px, seconds
+        return best
 
     def selected(self, positions: Tensor, scores_px: tuple[int, ...], side_px: tuple[int, ...]) -> SelectedPlan:
         """Plan that runs the first steps on all of every window and the rest at needed places only."""
@@ -125,13 +139,18 @@ class Planner:
 
     def at(self, positions: Tensor, scores_px: tuple[int, ...]) -> SelectedPlan:
         """Cheapest way to score chosen patches."""
-        windows = self.windows(positions, scores_px)
-        found = [self.patches(positions, scores_px), windows]
-        for side_px in dict.fromkeys((windows.covering.side_px, bounding_side(positions))):
-            total_px = count_windows(positions, side_px) * prod(self._window_px(side_px))
-            if total_px <= _MOST_PLACES_PX:
-                found.append(self.selected(positions, scores_px, side_px))
-        return min(found, key=lambda plan: plan.seconds)
+        best = self.patches(positions, scores_px)
+        if best.seconds < _SURE_S:
+            return best
+        side_px = self._cheapest_side(positions, best.seconds)
+        if side_px is not None:
+            best = self.windows(positions, scores_px, side_px)
+        for tried_px in dict.fromkeys((best.covering.side_px, bounding_side(positions))):
+            # What the places cost is known before they are found; few patches do not wait for them.
+            places_s = self._places_s(count_windows(positions, tried_px), tried_px)
+            if places_s <= _PLANNING_SHARE * best.seconds:
+                best = min(best, self.selected(positions, scores_px, tried_px), key=lambda plan: plan.seconds)
+        return best
 
     def _first_start(self) -> int:
         """First step that may run at needed places only: behind all that can only run on maps."""
@@ -146,6 +165,10 @@ class Planner:
     def patches_s(self, count: int) -> float:
         """Predicted seconds of the module on patches."""
         return count * self.costs.patch_s(self.program) + self.costs.patch_calls_s(self.program)
+
+    def _places_s(self, count: int, side_px: tuple[int, ...]) -> float:
+        elements = _PLACES_WORK * count * prod(self._window_px(side_px)) * len(self.program.steps)
+        return elements / self.costs.speeds.cached_per_s
 
     def _windows_s(self, count: int, side_px: tuple[int, ...]) -> float:
         share = count / (1 << (count - 1).bit_length())
