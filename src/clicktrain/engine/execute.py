@@ -46,7 +46,7 @@ def run_selected(program: Program, plan: SelectedPlan, image: Tensor, module: nn
         maps = run_segments(program, plan.dense.segments, _filled(program, plan.dense, windows), module)
         whole = {number: unfold(m.maps, m.folded) for number, m in maps.items()}
         scores = selected_scores(program, plan.start, whole, plan.places, window_px)
-        return scores[torch.unique(covering.within, dim=0, return_inverse=True)[1]]
+        return scores[plan.places[program.output].number_of(covering.within)]
     count = len(covering.corners) if torch.is_grad_enabled() else max(1, _CHUNK_PX // prod(window_px))
     chunks = torch.split(covering.corners, count)
     scores = torch.cat([run_whole(program, plan.dense, gather_windows(image, c, window_px), module) for c in chunks])

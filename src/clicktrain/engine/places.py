@@ -43,13 +43,13 @@ class Places:
         numbers = self.mask.flatten().cumsum(0)
         return numbers.sub_(1).clamp_(min=0)
 
+    def number_of(self, coordinates: Tensor) -> Tensor:
+        """Which of the places some coordinates (n, 1 + ndim) are."""
+        return self.rows[_ravel(coordinates, self.mask.shape)]
+
     def flat(self, shape: Sequence[int], offset_px: Sequence[int]) -> Tensor:
         """Places moved by `offset_px` as flat indices of a grid of shape (B, *spatial)."""
-        moved = self.coordinates + self.coordinates.new_tensor([0, *offset_px])
-        flat = moved[:, 0]
-        for axis, length in enumerate(shape[1:], start=1):
-            flat = flat * length + moved[:, axis]
-        return flat
+        return _ravel(self.coordinates + self.coordinates.new_tensor([0, *offset_px]), shape)
 
 
 def needed_places(
@@ -83,6 +83,13 @@ def needed_places(
         for number in step.inputs:
             places[number] = Places(places[number].mask | read.mask) if number in places else read
     return places
+
+
+def _ravel(coordinates: Tensor, shape: Sequence[int]) -> Tensor:
+    flat = coordinates[:, 0]
+    for axis, length in enumerate(shape[1:], start=1):
+        flat = flat * length + coordinates[:, axis]
+    return flat
 
 
 def _spread(mask: Tensor, window: Window) -> Tensor:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from math import inf, prod
 from typing import TYPE_CHECKING, Literal
 
-import torch
-
 from clicktrain.engine.cover import Cover, bounding_side, count_windows, cover, sides_to_try
 from clicktrain.engine.places import Places, needed_places
 from clicktrain.engine.plan import DensePlan, Pass, plan_dense
@@ -98,19 +96,26 @@ class Planner:
         self, positions: Tensor, scores_px: tuple[int, ...], side_px: tuple[int, ...] | None = None
     ) -> SelectedPlan:
         """Plan that scores all of every window; of the cheapest side where none is given."""
-        side_px = side_px or self._cheapest_side(positions, inf) or bounding_side(positions)
+        side_px = side_px or self._cheapest_side(positions, 1, inf) or bounding_side(positions)
         covering = cover(positions, scores_px, side_px)
         plan = self.dense(len(covering.corners), self._window_px(side_px))[-1]
         seconds = self._windows_s(len(covering.corners), side_px)
         return SelectedPlan("windows", seconds, covering, plan, len(self.program.steps), {})
 
-    def _cheapest_side(self, positions: Tensor, below_s: float) -> tuple[int, ...] | None:
-        """Side of the windows that are predicted to take the least time, if that is less than `below_s`."""
+    def _cheapest_side(self, positions: Tensor, unique: int, below_s: float) -> tuple[int, ...] | None:
+        """Side of the windows that are predicted to take the least time, if that is less than `below_s`.
+
+        `unique` is a number of different positions that there are at least.
+        """
         best = None
-        for side_px in sides_to_try(positions):
+        # Large ones first: where there are many positions, they rule the small ones out.
+        for side_px in reversed(sides_to_try(positions)):
+            # Most sides are out by their arithmetic alone, before windows are counted and planned.
+            least_s = self.costs.least_s(self.program, side_px)
+            if least_s * -(-unique // prod(side_px)) >= below_s:
+                continue
             count = count_windows(positions, side_px)
-            # Most sides are out by their arithmetic alone, without a plan.
-            if self.costs.least_s(self.program, side_px) * count < below_s:
+            if least_s * count < below_s:
                 seconds = self._windows_s(count, side_px)
                 if seconds < below_s:
                     best, below_s = side_px, seconds
@@ -120,8 +125,7 @@ class Planner:
         """Plan that runs the first steps on all of every window and the rest at needed places only."""
         covering = cover(positions, scores_px, side_px)
         window_px, batch = self._window_px(side_px), len(covering.corners)
-        unique = torch.unique(covering.within, dim=0)
-        places = needed_places(self.program, 0, unique, batch, window_px)
+        places = needed_places(self.program, 0, covering.within, batch, window_px)
         counts = {number: int(found.mask.sum()) for number, found in places.items()}
         plans = self.dense(batch, window_px)
         share = batch / (1 << (batch - 1).bit_length())
@@ -142,7 +146,7 @@ class Planner:
         best = self.patches(positions, scores_px)
         if best.seconds < _SURE_S:
             return best
-        side_px = self._cheapest_side(positions, best.seconds)
+        side_px = self._cheapest_side(positions, len(best.covering.corners), best.seconds)
         if side_px is not None:
             best = self.windows(positions, scores_px, side_px)
         for tried_px in dict.fromkeys((best.covering.side_px, bounding_side(positions))):
