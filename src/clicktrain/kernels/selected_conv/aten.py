@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["gather_taps", "selected_conv_aten", "tap_gradients"]
 
 # Gathered taps of one chunk of positions: half of what two cores keep in their caches, and as good as all on a GPU.
-_CHUNK_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}
+_CHUNK_BYTES = {"cuda": 256 << 20}
+_OTHER_CHUNK_BYTES = 4 << 20
+_LEAST_POSITIONS = 64
 
 
 def selected_conv_aten(values: Tensor, taps: Taps, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
@@ -59,7 +61,7 @@ class _SelectedConv(torch.autograd.Function):
 
 def _chunk_positions(values: Tensor, taps: Taps) -> int:
     position_bytes = values.shape[1] * values.element_size() * len(taps.steps)
-    return max(64, _CHUNK_BYTES.get(values.device.type, 4 << 20) // position_bytes)
+    return max(_LEAST_POSITIONS, _CHUNK_BYTES.get(values.device.type, _OTHER_CHUNK_BYTES) // position_bytes)
 
 
 def _by_position(rows: Tensor) -> Tensor:

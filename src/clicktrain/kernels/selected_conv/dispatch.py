@@ -9,6 +9,7 @@ import torch
 
 from clicktrain.errors import ShapeError
 from clicktrain.kernels.backends import resolve_backend
+from clicktrain.kernels.measured import fastest_way, problem_key
 from clicktrain.kernels.selected_conv.aten import selected_conv_aten
 from clicktrain.kernels.selected_conv.reference import selected_conv_reference
 
@@ -60,18 +61,29 @@ def selected_conv(
             f"values must have {groups * weight.shape[1]} channels and positions {prod(weight.shape[2:])} taps for a "
             f"weight of shape {tuple(weight.shape)} in {groups} groups, got {values.shape[1]} and {len(taps.steps)}."
         )
-    chosen = resolve_backend(backend, values.device, weight.ndim - 2)
-    if chosen == "aten":
-        return selected_conv_aten(values, taps, weight, bias, groups)
-    if chosen == "triton":
+
+    def run(way: str) -> Tensor:
+        if way == "aten":
+            return selected_conv_aten(values, taps, weight, bias, groups)
+        return _by_group(way, values, taps, weight, bias, groups)
+
+    def measured() -> str:
+        operation = f"selected_conv of {len(taps.steps)} taps in {groups} groups"
+        channels = (values.shape[1], len(weight))
+        return fastest_way(problem_key(operation, taps.first[None, None], channels, weight.shape[2:], ()), run)
+
+    # The kernel reads rows: the number of spatial axes does not matter to it, so it is asked for as if there were two.
+    return run(resolve_backend(backend, values.device, 2, measured))
+
+
+def _by_group(way: str, values: Tensor, taps: Taps, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
+    if way == "triton":
         # Triton is an optional package, so its kernels are imported only when asked for.
-        from clicktrain.kernels.selected_conv.autograd import selected_conv_triton as implementation
+        from clicktrain.kernels.selected_conv.autograd import selected_conv_triton as convolve
     else:
-        implementation = selected_conv_reference
+        convolve = selected_conv_reference
     index = taps.index()
-    parts = zip(
-        values.chunk(groups, 1), weight.chunk(groups), [None] * groups if bias is None else bias.chunk(groups),
-        strict=True,
-    )  # fmt: skip
-    scores = [implementation(part, index, kernel, shift) for part, kernel, shift in parts]
+    biases = [None] * groups if bias is None else bias.chunk(groups)
+    parts = zip(values.chunk(groups, 1), weight.chunk(groups), biases, strict=True)
+    scores = [convolve(part, index, kernel, shift) for part, kernel, shift in parts]
     return scores[0] if groups == 1 else torch.cat(scores, 1)

@@ -1,0 +1,87 @@
+"""Speeds are measured once per device and library, and a lost file costs no more than that."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from clicktrain.engine import calibration
+from clicktrain.engine.calibration import device_key, measure_speeds, speeds_of
+from clicktrain.engine.speeds import Speeds
+from clicktrain.engine.store import cache_folder, load_record, save_record
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("CLICKTRAIN_CACHE", str(tmp_path / "cache"))
+    calibration._speeds_of.cache_clear()
+    yield tmp_path / "cache"
+    calibration._speeds_of.cache_clear()
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Counts measurements instead of making them."""
+    calls = []
+
+    def measure(*arguments):
+        calls.append(arguments)
+        return Speeds(call_s=float(len(calls)))
+
+    monkeypatch.setattr(calibration, "measure_speeds", measure)
+    return calls
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_measured_speeds_are_positive_and_finite(ndim):
+    for name, value in asdict(measure_speeds(CPU, torch.float32, ndim)).items():
+        assert 0 < value < 1e18, name
+
+
+def test_speeds_are_measured_once_and_kept_on_disk(measured):
+    first = speeds_of(CPU, torch.float32, 2)
+    calibration._speeds_of.cache_clear()
+    assert speeds_of(CPU, torch.float32, 2) == first
+    assert len(measured) == 1
+
+
+def test_another_type_library_or_thread_count_is_measured_anew(measured, monkeypatch):
+    keys = {device_key(CPU, torch.float32, 2), device_key(CPU, torch.float64, 2), device_key(CPU, torch.float32, 3)}
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 99)
+    keys.add(device_key(CPU, torch.float32, 2))
+    monkeypatch.setattr(torch, "__version__", "99.0")
+    keys.add(device_key(CPU, torch.float32, 2))
+    assert len(keys) == 5
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2]", '{"broken', json.dumps({"key": 3})])
+def test_broken_file_is_measured_anew_and_made_whole(measured, own_folder, content):
+    own_folder.mkdir(parents=True)
+    (own_folder / "speeds.json").write_text(content)
+    speeds_of(CPU, torch.float32, 2)
+    assert len(measured) == 1
+    assert load_record("speeds", device_key(CPU, torch.float32, 2)) == asdict(Speeds(call_s=1.0))
+
+
+def test_record_with_other_fields_is_measured_anew(measured):
+    save_record("speeds", device_key(CPU, torch.float32, 2), {"conv_macs_per_s": 1.0})
+    speeds_of(CPU, torch.float32, 2)
+    assert len(measured) == 1
+
+
+def test_folder_that_cannot_be_made_keeps_nothing_and_breaks_nothing(measured, own_folder):
+    own_folder.write_text("a file in the way")
+    assert speeds_of(CPU, torch.float32, 2).call_s == 1.0
+    assert load_record("speeds", device_key(CPU, torch.float32, 2)) is None
+
+
+def test_records_of_one_file_stand_beside_each_other():
+    save_record("things", "a", {"value": 1})
+    save_record("things", "b", {"value": 2})
+    assert load_record("things", "a") == {"value": 1}
+    assert [path.name for path in cache_folder().iterdir()] == ["things.json"]
