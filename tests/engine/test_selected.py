@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from clicktrain import densify
+from clicktrain.engine import patch_scan
 from clicktrain.engine.cost import Costs, dense_macs, patch_macs
 from clicktrain.engine.cover import cover
 from clicktrain.engine.network import SelectedStrategy
@@ -85,7 +86,7 @@ def test_no_gradient_mode_gives_the_same_scores_in_chunks(
     strategy: SelectedStrategy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clicktrain.engine.execute._CHUNK_PX", 500)
-    monkeypatch.setattr("clicktrain.engine.patch_scan._BATCH_PX", 500)
+    monkeypatch.setitem(patch_scan._BATCH_PX, "cpu", 500)
     dense = densify(small_net())
     image = torch.randn(1, 1, 40, 40, dtype=torch.double)
     positions = torch.randint(0, 29, (50, 2), generator=torch.Generator().manual_seed(0))

@@ -16,16 +16,20 @@ from clicktrain.engine.meta import output_shape
 from clicktrain.engine.patch_scan import patch_scan
 from clicktrain.engine.planner import Planner
 from clicktrain.engine.precision import Precision, in_bfloat16
+from clicktrain.engine.refine import refined_scores
 from clicktrain.engine.rules.layer import PATCHES
 from clicktrain.engine.trace import build_program
 from clicktrain.engine.windows import all_positions
 from clicktrain.errors import BackendError, DensifyError, ShapeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from clicktrain.engine.plan import Folding
     from clicktrain.engine.program import Program
+    from clicktrain.engine.refine import Refinement
 
 __all__ = ["DenseNetwork"]
 
@@ -217,6 +221,38 @@ class DenseNetwork(nn.Module):
                 "Pad it with clicktrain.engine.border.reflect_pad."
             )
         return scores_px
+
+    def refine(self, image: Tensor, precision: Precision = "exact") -> Iterator[Refinement]:
+        """Score every patch of an image, first on a coarse grid of pixels, then on those between, for a viewport.
+
+        Each pixel is computed once, without gradient, and is what a call gives. Closing the iterator stops the work;
+        until then the image and the parameters must stay as they are.
+
+        Parameters
+        ----------
+        image : Tensor of shape (B, C, [Z,] Y, X)
+        precision : {"exact", "fast"}
+            "fast" computes in bfloat16.
+
+        Yields
+        ------
+        Refinement
+            First when pixels as far apart as the product of all strides are exact, last when all are.
+
+        Raises
+        ------
+        ShapeError
+            If the image is smaller than the field of view or has other channels.
+        BackendError
+            If the precision is unknown.
+        """
+        _check_choice("precision", precision, get_args(Precision))
+        self._scores_px(image)
+        fast = precision == "fast"
+        with torch.no_grad():
+            planner = self.planner(image[:0].to(torch.bfloat16) if fast else image)
+        plans = planner.dense(len(image), tuple(image.shape[2:]), "none")
+        return refined_scores(self.program, plans, image, self.module, fast=fast)
 
 
 def _check_against_module(module: nn.Module, program: Program) -> None:

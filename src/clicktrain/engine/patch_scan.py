@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,10 +14,15 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-__all__ = ["patch_scan", "scores_of_patches"]
+__all__ = ["patch_scan", "patches_per_batch", "scores_of_patches"]
 
-# Pixels of one batch of patches: some 10 MB of wide maps, far above the cost of starting a batch.
-_BATCH_PX = 250_000
+# Pixels of one batch of patches: wide maps that just fit the cache; a GPU wants many more to be busy.
+_BATCH_PX = {"cpu": 60_000, "cuda": 4_000_000}
+
+
+def patches_per_batch(fov: Sequence[int], device_type: str) -> int:
+    """Patches that the module runs on at a time."""
+    return max(1, _BATCH_PX.get(device_type, _BATCH_PX["cpu"]) // prod(fov))
 
 
 def scores_of_patches(module: nn.Module, image: Tensor, positions: Tensor, fov: Sequence[int]) -> Tensor:
@@ -36,8 +42,7 @@ def scores_of_patches(module: nn.Module, image: Tensor, positions: Tensor, fov: 
     -------
     Tensor of shape (N, K)
     """
-    patch_px = int(torch.tensor(fov).prod())
-    batches = torch.split(positions, max(1, _BATCH_PX // patch_px))
+    batches = torch.split(positions, patches_per_batch(fov, image.device.type))
     return torch.cat([module(gather_windows(image, batch, fov)).flatten(1) for batch in batches])
 
 
