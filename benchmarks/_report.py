@@ -24,22 +24,33 @@ def processor() -> str:
 
 
 def describe_machine() -> dict[str, Any]:
-    """What a reader needs to judge a time: processor, cores in use, Python and torch."""
+    """What a reader needs to judge a time: processor, cores in use, GPU, Python and torch."""
     try:
         torch_version = version("torch")
     except PackageNotFoundError:
         torch_version = "none"
+    # Only where it is loaded anyway: its import would take longer than some benchmarks.
+    torch = sys.modules.get("torch")
+    device = {"cpu_capability": torch.backends.cpu.get_cpu_capability()} if torch else {}
+    if torch and torch.cuda.is_available():
+        device["gpu"] = torch.cuda.get_device_name()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": processor(),
         "cores": cores,
+        **device,
         "system": platform.system(),
         "python": platform.python_version(),
         "torch": torch_version,
     }
 
 
-def write_report(path: Path, figures: Mapping[str, float], command: Sequence[str] | str | None = None) -> None:
+def write_report(
+    path: Path,
+    figures: Mapping[str, float],
+    command: Sequence[str] | str | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> None:
     """Write figures as JSON.
 
     Parameters
@@ -50,6 +61,8 @@ def write_report(path: Path, figures: Mapping[str, float], command: Sequence[str
         Key, as `benchmark.figure_unit`, and number.
     command : str or sequence of str, optional
         What was run; this process's own command line by default.
+    extra : mapping of str to any, optional
+        What is no single number, such as rows of a table.
     """
     words = [Path(sys.argv[0]).name, *sys.argv[1:]] if command is None else command
     report = {
@@ -57,6 +70,7 @@ def write_report(path: Path, figures: Mapping[str, float], command: Sequence[str
         "machine": describe_machine(),
         "command": words if isinstance(words, str) else " ".join(words),
         "date": datetime.now(UTC).date().isoformat(),
+        **(extra or {}),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=2) + "\n")

@@ -8,9 +8,14 @@ import re
 import sys
 from pathlib import Path
 
+from _engine.tables import summary_text
+
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "index.md")
-BLOCK = re.compile(r"(<!-- figures:begin -->\n).*?(<!-- figures:end -->)", re.DOTALL)
+RESULTS = ROOT / "benchmarks" / "results"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "index.md", ROOT / "docs" / "explanation" / "engine.md")
+BLOCK = r"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
+# One report per machine, with the same figures in each.
+ENGINE_REPORTS = "engine_*.json"
 
 # Figure, how it is called, and how its number is shown.
 ROWS = (
@@ -27,7 +32,8 @@ ROWS = (
 
 
 def table() -> str:
-    reports = [json.loads(path.read_text()) for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"))]
+    paths = [path for path in sorted(RESULTS.glob("*.json")) if not path.match(ENGINE_REPORTS)]
+    reports = [json.loads(path.read_text()) for path in paths]
     figures = {key: value for report in reports for key, value in report["figures"].items()}
     machine = reports[0]["machine"]
     heading = f"Measured on {machine['cores']} CPU cores ({machine['processor']}):\n"
@@ -38,14 +44,28 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def engine_tables() -> str:
+    reports = [json.loads(path.read_text()) for path in sorted(RESULTS.glob(ENGINE_REPORTS))]
+    return "\n".join(summary_text(report) for report in reports)
+
+
+def filled(page: str, blocks: dict[str, str]) -> str:
+    """Page with the text of its blocks replaced; one without text stays as it is."""
+    for name, text in blocks.items():
+        if text:
+            block = re.compile(BLOCK.format(name=name), re.DOTALL)
+            page = block.sub(lambda match, text=text: match[1] + text + match[2], page)
+    return page
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail if a page is not up to date")
     check = parser.parse_args().check
-    block = table()
+    blocks = {"figures": table(), "engine": engine_tables()}
     for page in PAGES:
         old = page.read_text()
-        new = BLOCK.sub(lambda match: match[1] + block + match[2], old)
+        new = filled(old, blocks)
         if check and new != old:
             sys.exit(f"{page.name} must show the figures of benchmarks/results; run python benchmarks/figures.py")
         if not check:

@@ -36,7 +36,7 @@ __all__ = ["Refinement", "refined_scores"]
 _Px = tuple[int, ...]
 
 # Values of a map up to which fragments run together: with fewer, starting a layer takes longer than it runs.
-_BATCH_PX = 4096
+_BATCH_PX = 32768
 
 
 @dataclass(frozen=True, eq=False, slots=True)

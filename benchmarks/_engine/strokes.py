@@ -1,0 +1,79 @@
+"""The exact gradient of 1,000 pixels clicked in strokes: chosen places, patches, and the masked dense pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from _engine.bench import Findings, say
+from _engine.clicked import stroked
+from _engine.networks import backward, make_case
+from _engine.patches import best_scan
+from _engine.plain_torch import dilated_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from _engine.bench import Bench
+    from _engine.networks import Case
+
+CLICKS = 1000
+BRUSHES_PX = {"strokes_1px": 1, "strokes_3px": 3}
+
+
+def strokes(bench: Bench) -> Findings:
+    """N4, ten strokes of 100 pixels each, thin and three pixels wide."""
+    case = make_case("n4", bench)
+    scans = [best_scan(bench, case, layout, gradient=True)[0] for layout in ("own", "channels last")]
+    scan = min(scans, key=lambda timed: timed.patch_s).scan
+    figures: dict[str, float] = {"n4.stroke_clicks": CLICKS, "n4.stroke_patch_batch": scan.batch}
+    for name, brush_px in BRUSHES_PX.items():
+        say(f"strokes: {brush_px} px wide")
+        places = stroked(CLICKS, case.scores_px[0], brush_px)
+        positions = [tuple(place) for place in places.tolist()]
+        works = {**_one_pass(case, places.to(bench.device)), "patches": lambda p=positions: scan.run(p)}
+        _must_agree(case, works)
+        seconds = bench.side_by_side(works, rounds=5, least_s=4.0)
+        figures |= {f"n4.{name}_{way}_s": s for way, s in seconds.items()} | _ratios(name, seconds)
+    # The figure is the less favourable of both brushes.
+    for key in ("speedup", "speedup_plain_torch"):
+        figures[f"n4.stroke_step_{key}"] = min(figures[f"n4.{name}_{key}"] for name in BRUSHES_PX)
+    return Findings(figures)
+
+
+def _ratios(name: str, seconds: dict[str, float]) -> dict[str, float]:
+    at_s, patches_s = seconds["at"], seconds["patches"]
+    return {
+        f"n4.{name}_speedup": min(patches_s, seconds["masked_dense"]) / at_s,
+        f"n4.{name}_speedup_plain_torch": min(patches_s, seconds["masked_plain_torch"]) / at_s,
+    }
+
+
+def _one_pass(case: Case, places: Tensor) -> dict[str, Callable[[], object]]:
+    ys, xs = places.unbind(1)
+
+    def at() -> None:
+        backward(case.module, case.dense.at(case.image, places).sum() / len(places))
+
+    def masked_dense() -> None:
+        backward(case.module, case.dense(case.image)[0, :, ys, xs].sum() / len(places))
+
+    def masked_plain_torch() -> None:
+        backward(case.module, dilated_scores(case.module, case.image)[0, :, ys, xs].sum() / len(places))
+
+    return {"at": at, "masked_dense": masked_dense, "masked_plain_torch": masked_plain_torch}
+
+
+def _must_agree(case: Case, works: dict[str, Callable[[], object]]) -> None:
+    """Compare all gradients, as times of different results mean nothing."""
+    found = {}
+    for name, work in works.items():
+        work()
+        found[name] = torch.cat([p.grad.flatten() for p in case.module.parameters()])
+    for name, gradient in found.items():
+        difference = (gradient - found["patches"]).norm() / found["patches"].norm()
+        if difference > 1e-3:
+            raise RuntimeError(f"{name} gives another gradient than patches: {difference:.1e} relative")

@@ -1,0 +1,85 @@
+"""How fast and how exact the engine is, each way beside the others, in one run on the CPU or on a GPU.
+
+python benchmarks/engine.py --json OUT [--markdown OUT.md] [--quick] [--data FOLDER] [--parts NAME ...]
+
+The patch scan, which is the truth and the baseline, is timed on a sample of patches and scaled to all of them. Times are
+the shortest of several rounds in which everything that is compared runs in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from _engine.bench import Bench, Findings, say
+from _engine.choices import choices
+from _engine.coarse import coarse_first
+from _engine.fast import fast
+from _engine.floor import floor
+from _engine.strokes import strokes
+from _engine.tables import report_text
+from _engine.whole import whole_images
+from _report import describe_machine, write_report
+
+from clicktrain.engine.calibration import speeds_of
+
+PARTS = ("whole", "floor", "strokes", "planner", "fast", "coarse")
+
+
+def measure(bench: Bench, parts: list[str], data: Path | None) -> Findings:
+    works = {
+        "whole": lambda: whole_images(bench),
+        "floor": lambda: floor(bench),
+        "strokes": lambda: strokes(bench),
+        "planner": lambda: choices(bench),
+        "fast": lambda: fast(bench, data),
+        "coarse": lambda: coarse_first(bench),
+    }
+    found = Findings({"engine.threads": torch.get_num_threads()})
+    for part in parts:
+        findings = works[part]()
+        found.figures |= findings.figures
+        found.rows += findings.rows
+    return found
+
+
+def exact_float32() -> None:
+    """Let no matrix product round its operands to TF32."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def command_line(arguments: argparse.Namespace) -> str:
+    """What was run, without where the files lie."""
+    words = ["engine.py", "--json", arguments.json.name, *["--quick"] * arguments.quick]
+    words += ["--data", arguments.data.name] if arguments.data else []
+    words += ["--parts", *arguments.parts] if arguments.parts != list(PARTS) else []
+    return " ".join(words)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, required=True, metavar="OUT")
+    parser.add_argument("--markdown", type=Path, metavar="OUT", help="write the tables as well")
+    parser.add_argument("--quick", action="store_true", help="small images, few rows and few repeats")
+    parser.add_argument("--data", type=Path, help="folder of sets SET/images, SET/labels for the agreement of classes")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="measure only these")
+    arguments = parser.parse_args()
+    exact_float32()
+    bench = Bench(torch.device("cuda" if torch.cuda.is_available() else "cpu"), arguments.quick)
+    say("speeds of the device")
+    speeds = {ndim: asdict(speeds_of(bench.device, torch.float32, ndim)) for ndim in (2, 3)}
+    found = measure(bench, arguments.parts, arguments.data)
+    extra = {"rows": found.rows, "speeds": speeds}
+    write_report(arguments.json, found.figures, command_line(arguments), extra)
+    text = report_text({"figures": found.figures, "machine": describe_machine(), **extra})
+    if arguments.markdown:
+        arguments.markdown.parent.mkdir(parents=True, exist_ok=True)
+        arguments.markdown.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
