@@ -2,8 +2,8 @@
 
 python benchmarks/engine.py --json OUT [--markdown OUT.md] [--quick] [--data FOLDER] [--parts NAME ...]
 
-The patch scan, which is the truth and the baseline, is timed on a sample of patches and scaled to all of them. Times are
-the shortest of several rounds in which everything that is compared runs in turn.
+The patch scan, which is the truth and the baseline, is timed on a sample of patches and scaled to all of them. Times
+are the shortest of several rounds in which everything that is compared runs in turn.
 """
 
 from __future__ import annotations

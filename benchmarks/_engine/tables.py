@@ -14,9 +14,9 @@ MODES = (("forward", ""), ("forward and backward", "step_"))
 ROWS = (
     ("plain_cnn_1.gemm_fraction", "plain_cnn_1, share of the floor", "{:.2f}"),
     ("n4.gemm_fraction", "n4, share of the floor", "{:.2f}"),
-    ("n4.stroke_step_speedup", "gradient of 1,000 pixels in strokes, against the better of patches and masked pass", "{:.2f}x"),
+    ("n4.stroke_step_speedup", "gradient of 1,000 pixels in strokes, to the better of patches and masked pass", "{:.2f}x"),
     ("n4.stroke_step_speedup_plain_torch", "the same, the masked pass in plain PyTorch", "{:.2f}x"),
-    ("planner.worst_ratio", "planner, time of the best way / time of the chosen one, worst of {planner.rows} cases", "{:.2f}"),
+    ("planner.worst_ratio", "planner, time of the best way / of the chosen one, worst of {planner.rows} cases", "{:.2f}"),
     ("fast.speedup", '`precision="fast"`, geometric mean of the networks', "{:.2f}x"),
     ("fast.argmax_agreement", "pixels that get the same class in it", "{:.3%}"),
     ("refine.cost_ratio", "coarse first, time of all / time of one pass, worst network", "{:.2f}"),
@@ -26,7 +26,8 @@ ROWS = (
 EXPLANATION = """\
 Patch scan: the module on batches of patches in its own memory layout, at its fastest batch size of 1 to 128; timed on a
 sample of patches and scaled to all of them. In brackets: the paper's batch of 128, and channels-last patches at their
-fastest batch size. Memory: most that a pass holds at one time, beside image and parameters; that of one batch for the scan.
+fastest batch size. Memory: most that a pass holds at one time, beside image and parameters; that of one batch for the
+scan.
 """
 
 
