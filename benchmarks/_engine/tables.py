@@ -14,9 +14,9 @@ MODES = (("forward", ""), ("forward and backward", "step_"))
 ROWS = (
     ("plain_cnn_1.gemm_fraction", "plain_cnn_1, share of the floor", "{:.2f}"),
     ("n4.gemm_fraction", "n4, share of the floor", "{:.2f}"),
-    ("n4.stroke_step_speedup", "gradient of 1,000 pixels in strokes, to the better of patches and masked pass", "{:.2f}x"),
+    ("n4.stroke_step_speedup", "gradient of 1,000 stroked pixels, to the better of patches and masked pass", "{:.2f}x"),
     ("n4.stroke_step_speedup_plain_torch", "the same, the masked pass in plain PyTorch", "{:.2f}x"),
-    ("planner.worst_ratio", "planner, time of the best way / of the chosen one, worst of {planner.rows} cases", "{:.2f}"),
+    ("planner.worst_ratio", "planner, best way / chosen way, worst of {planner.rows} cases", "{:.2f}"),
     ("fast.speedup", '`precision="fast"`, geometric mean of the networks', "{:.2f}x"),
     ("fast.argmax_agreement", "pixels that get the same class in it", "{:.3%}"),
     ("refine.cost_ratio", "coarse first, time of all / time of one pass, worst network", "{:.2f}"),

@@ -116,7 +116,7 @@ class _Bench:
     def __init__(self, device: torch.device, dtype: torch.dtype, ndim: int) -> None:
         self.device, self.dtype, self.ndim = device, dtype, ndim
         self.small = self._noise(8)
-        self.conv_nd = F.conv2d if ndim == 2 else F.conv3d
+        self.convolve = F.conv2d if ndim == 2 else F.conv3d
 
     def seconds(self, function: Callable[[], object], repeats: int = 5) -> float:
         """Shortest time of a few."""
@@ -147,10 +147,10 @@ class _Bench:
 
     def _conv_rates(self, image: Tensor, weight: Tensor, spacing_px: int) -> tuple[float, float]:
         dilation = [spacing_px] * self.ndim
-        scores = self.conv_nd(image, weight, dilation=dilation)
+        scores = self.convolve(image, weight, dilation=dilation)
         macs = scores.numel() * prod(weight.shape[1:])
         zeros, ones = [0] * self.ndim, [1] * self.ndim
-        forward_s = self.seconds(lambda: self.conv_nd(image, weight, dilation=dilation))
+        forward_s = self.seconds(lambda: self.convolve(image, weight, dilation=dilation))
         backward_s = self.seconds(
             lambda: torch.ops.aten.convolution_backward(
                 scores, image, weight, None, ones, zeros, dilation, False, zeros, 1, [True, True, False]
