@@ -6,6 +6,8 @@ import torch
 
 from clicktrain.config import NetworkConfig
 from clicktrain.engine.densify import densify
+from clicktrain.errors import ClickTrainError
+from clicktrain.inference import predict
 from clicktrain.inference.predict import predict_tiles
 from clicktrain.inference.summaries import confidence
 from clicktrain.models.features import prepare
@@ -30,6 +32,53 @@ def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int) -> None:
     tiled = drained(predict_tiles(MODEL, image, MODEL.statistics, tile_px=tile_px))
     whole = drained(predict_tiles(MODEL, image, MODEL.statistics, tile_px=1000))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+class FullMemory:
+    """Says that memory is full at the first calls of a function, then runs it."""
+
+    def __init__(self, run: object, error: Exception, fails: int) -> None:
+        self.run, self.error, self.left = run, error, fails
+        self.calls = 0
+
+    def __call__(self, *args: object) -> object:
+        self.calls += 1
+        if self.left:
+            self.left -= 1
+            raise self.error
+        return self.run(*args)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("can't allocate memory: you tried"), MemoryError()],
+    ids=["accelerator", "processor", "python"],
+)
+@pytest.mark.parametrize("fails", [1, 3])
+def test_smaller_tiles_are_taken_when_memory_runs_out(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, fails: int
+) -> None:
+    image = torch.rand(2, 90, 70)
+    whole = drained(predict_tiles(MODEL, image, MODEL.statistics))
+    stem = FullMemory(predict.stem_features, error, fails)
+    monkeypatch.setattr(predict, "stem_features", stem)
+    np.testing.assert_allclose(drained(predict_tiles(MODEL, image, MODEL.statistics)), whole, atol=1e-5)
+    assert stem.calls == fails + 2**fails
+
+
+def test_memory_that_runs_out_behind_the_stem_makes_tiles_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = torch.rand(2, 40, 90)
+    whole = drained(predict_tiles(MODEL, image, MODEL.statistics))
+    monkeypatch.setattr(MODEL.net.standardise, "forward", FullMemory(MODEL.net.standardise.forward, MemoryError(), 1))
+    steps = list(predict_tiles(MODEL, image, MODEL.statistics))
+    assert [(step.step, step.total) for step in steps] == [(0, 2), (1, 2), (0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+    np.testing.assert_allclose(drained(predict_tiles(MODEL, image, MODEL.statistics)), whole, atol=1e-5)
+
+
+def test_memory_that_stays_full_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "stem_features", FullMemory(predict.stem_features, MemoryError(), 10**9))
+    with pytest.raises(ClickTrainError, match="memory must hold one tile"):
+        drained(predict_tiles(MODEL, torch.rand(2, 90, 70), MODEL.statistics))
 
 
 def test_prediction_equals_the_patch_scan_of_the_reflected_image() -> None:

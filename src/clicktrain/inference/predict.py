@@ -8,24 +8,26 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.models.features import prepare, stem_features
-from clicktrain.tiling.tiles import plan_tiles
-from clicktrain.types import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from torch import Tensor
 
+    from clicktrain.models.features import PreparedImage
     from clicktrain.models.fitted import FittedModel
     from clicktrain.models.normalise import ChannelStatistics
     from clicktrain.tiling.tiles import Tile
-    from clicktrain.types import FloatArray
+    from clicktrain.types import FloatArray, Progress
 
 __all__ = ["TILE_PX", "predict_tiles"]
 
 # Small enough that a stop takes effect between tiles within a blink, large enough that the border costs little.
 TILE_PX = 256
+# What tiles may shrink to where memory runs out; their surroundings are larger than that.
+_LEAST_PX = (16, 16)
 
 
 def predict_tiles(
@@ -40,7 +42,7 @@ def predict_tiles(
     statistics : ChannelStatistics
         What the image is normalised with.
     tile_px : int
-        Side of a tile.
+        Side of a tile; smaller ones are taken where memory runs out.
 
     Yields
     ------
@@ -51,21 +53,41 @@ def predict_tiles(
     -------
     ndarray of shape (K, Y, X), float32
         Probabilities, which sum to 1 in every pixel.
+
+    Raises
+    ------
+    ClickTrainError
+        If memory runs out for the smallest tile.
     """
     prepared = prepare(image, statistics, model.fov)
-    tiles = plan_tiles(prepared.shape_px, (tile_px, tile_px), model.fov)
+    tile = even_tile(prepared.shape_px, (tile_px, tile_px), (1, 1))
+    tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, _LEAST_PX)
     probabilities = np.empty((len(model.classes), *prepared.shape_px), np.float32)
-    for index, tile in enumerate(tiles):
-        yield Progress("predicting", 2 * index, 2 * len(tiles))
-        rows, columns = tile.inner
-        with torch.inference_mode():
-            raw = stem_features(model.net, prepared, (rows.start, columns.start), _size(tile), model.context_fov)
-        yield Progress("predicting", 2 * index + 1, 2 * len(tiles))
-        with torch.inference_mode():
-            features = model.net.standardise(raw)
-            scores = torch.stack([member(features) for member in model.dense]).mean(dim=0)
-            probabilities[:, rows, columns] = F.softmax(scores, dim=1)[0].cpu().numpy()
-    yield Progress("predicting", 2 * len(tiles), 2 * len(tiles))
+    while tiles:
+        yield tiles.progress("predicting")
+        rows, columns = tiles.first.inner
+        try:
+            probabilities[:, rows, columns] = yield from _classify(model, prepared, tiles)
+        except (RuntimeError, MemoryError) as error:
+            tiles.shrink(error)
+        else:
+            tiles.finish()
+    yield tiles.progress("predicting")
+    return probabilities
+
+
+def _classify(
+    model: FittedModel, prepared: PreparedImage, tiles: ShrinkingTiles
+) -> Generator[Progress, None, FloatArray]:
+    """Probabilities (K, rows, columns) of the first tile."""
+    rows, columns = tiles.first.inner
+    with torch.inference_mode():
+        raw = stem_features(model.net, prepared, (rows.start, columns.start), _size(tiles.first), model.context_fov)
+    yield tiles.progress("predicting", half_done=True)
+    with torch.inference_mode():
+        features = model.net.standardise(raw)
+        scores = torch.stack([member(features) for member in model.dense]).mean(dim=0)
+        probabilities: FloatArray = F.softmax(scores, dim=1)[0].cpu().numpy()
     return probabilities
 
 
