@@ -202,9 +202,8 @@ class _Walk:
         for number, tensor in maps.items():
             reach_px = map(sub, self.program.fov, self.program.extent_px(number))
             shape = tuple(map(add, counts, map(floordiv, reach_px, inner)))
-            every = [
-                tensor[(..., *(slice(o, None, r) for o, r in zip(offset, ratio, strict=True)))] for offset in offsets
-            ]
+            steps = [[slice(o, None, r) for o, r in zip(offset, ratio, strict=True)] for offset in offsets]
+            every = [tensor[(slice(None), slice(None), *step)] for step in steps]
             parts = [window(fragment, (0,) * len(shape), shape) for fragment in every]
             cut[number] = parts[0] if len(parts) == 1 else torch.cat(parts)
         return cut
