@@ -50,6 +50,8 @@ class PixelClassifier:
         The same seed, image and clicks give the same answer.
     device : {"auto", "cpu", "cuda", "mps"}
         Where to compute; "auto" takes a GPU if there is one.
+    pretrained : bool
+        Whether to add what was learned beforehand, from generated images.
 
     Attributes
     ----------
@@ -79,11 +81,14 @@ class PixelClassifier:
     (512, 512)
     """
 
-    def __init__(self, *, preset: PresetName = "auto", seed: int = 0, device: DeviceName = "auto") -> None:
+    def __init__(
+        self, *, preset: PresetName = "auto", seed: int = 0, device: DeviceName = "auto", pretrained: bool = True
+    ) -> None:
         self.preset = preset
         self.seed = check_seed(seed)
         self.device = device
-        self._settings = presets.preset(preset)
+        self.pretrained = pretrained
+        self._settings = presets.preset(preset, pretrained=pretrained)
         self._device = pick_device(device)
         self._model: FittedModel | None = None
         self._infos: dict[int, ClassInfo] = {}
@@ -241,7 +246,7 @@ class PixelClassifier:
         StorageError
             If the file cannot be written.
         """
-        content = pack(self.summary(), self._fitted().net.state_dict())
+        content = pack(self.summary(), self._fitted().weights())
         write_whole(Path(path), lambda beside: _write_bytes(beside, content))
 
     @classmethod
@@ -305,7 +310,9 @@ class PixelClassifier:
 
     @classmethod
     def _restored(cls, summary: ModelSummary, weights: dict[str, Tensor], device: DeviceName, name: str) -> Self:
-        classifier = cls(preset=summary.preset, seed=summary.seed, device=device)
+        classifier = cls(
+            preset=summary.preset, seed=summary.seed, device=device, pretrained=summary.architecture.pretrained
+        )
         classifier._settings = Preset(network=summary.architecture, training=summary.training)
         classifier._model = FittedModel.restored(summary, weights, classifier._device, name)
         classifier._trained_clicks = summary.clicks

@@ -71,6 +71,13 @@ class NetworkConfig(_Frozen):
             "or by those of the training images.",
         ),
     ] = "image"
+    pretrained: Annotated[
+        bool,
+        Field(title="Pretrained", description="Add a head on a pretrained embedding of each pixel's surroundings."),
+    ] = False
+    trees: Annotated[
+        int, Field(ge=0, le=10_000, title="Trees", description="Add this many random trees on the stem's features.")
+    ] = 0
 
 
 class TrainingConfig(_Frozen):
@@ -94,13 +101,15 @@ class Preset(_Frozen):
     training: TrainingConfig
 
 
-def preset(name: PresetName) -> Preset:
+def preset(name: PresetName, *, pretrained: bool = True) -> Preset:
     """Return the settings behind a preset's name.
 
     Parameters
     ----------
     name : {"fast", "auto", "wide"}
         Fewer scales and channels; the default; a wider field of view.
+    pretrained : bool
+        Whether the preset's pretrained part is used.
 
     Raises
     ------
@@ -109,7 +118,10 @@ def preset(name: PresetName) -> Preset:
     """
     if name not in _PRESETS:
         raise ClickTrainError(f"preset must be one of {', '.join(_PRESETS)}, got {name!r}.")
-    return _PRESETS[name]
+    chosen = _PRESETS[name]
+    if pretrained:
+        return chosen
+    return chosen.model_copy(update={"network": chosen.network.model_copy(update={"pretrained": False})})
 
 
 _TRAINING = TrainingConfig(
@@ -122,14 +134,28 @@ _TRAINING = TrainingConfig(
     dropout=0.2,
 )
 
+_TREES = 64
+
 _PRESETS: dict[PresetName, Preset] = {
-    "fast": Preset(network=NetworkConfig(sigmas_px=(0.7, 1.6, 3.5), width=16, levels=3, members=1), training=_TRAINING),
+    "fast": Preset(
+        network=NetworkConfig(sigmas_px=(0.7, 1.6, 3.5), width=16, levels=3, members=1, pretrained=True, trees=_TREES),
+        training=_TRAINING,
+    ),
     "auto": Preset(
-        network=NetworkConfig(sigmas_px=(0.7, 1.0, 1.6, 3.5, 5.0, 10.0), width=32, levels=4, members=1),
+        network=NetworkConfig(
+            sigmas_px=(0.7, 1.0, 1.6, 3.5, 5.0, 10.0), width=32, levels=4, members=1, pretrained=True, trees=_TREES
+        ),
         training=_TRAINING,
     ),
     "wide": Preset(
-        network=NetworkConfig(sigmas_px=(0.7, 1.0, 1.6, 3.5, 5.0, 10.0, 16.0), width=32, levels=5, members=1),
+        network=NetworkConfig(
+            sigmas_px=(0.7, 1.0, 1.6, 3.5, 5.0, 10.0, 16.0),
+            width=32,
+            levels=5,
+            members=1,
+            pretrained=True,
+            trees=_TREES,
+        ),
         training=_TRAINING,
     ),
 }

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
+from clicktrain.inference.finish import finished
+from clicktrain.models.blend import blended
 from clicktrain.models.features import prepare, stem_features
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from clicktrain.models.features import PreparedImage
     from clicktrain.models.fitted import FittedModel
+    from clicktrain.models.forest import Forest
     from clicktrain.models.normalise import ChannelStatistics
     from clicktrain.tiling.tiles import Tile
     from clicktrain.types import FloatArray, Progress
@@ -73,7 +76,7 @@ def predict_tiles(
         else:
             tiles.finish()
     yield tiles.progress("predicting")
-    return probabilities
+    return finished(probabilities, model.n_clicks)
 
 
 def _classify(
@@ -81,14 +84,30 @@ def _classify(
 ) -> Generator[Progress, None, FloatArray]:
     """Probabilities (K, rows, columns) of the first tile."""
     rows, columns = tiles.first.inner
+    origin, size = (rows.start, columns.start), _size(tiles.first)
     with torch.inference_mode():
-        raw = stem_features(model.net, prepared, (rows.start, columns.start), _size(tiles.first), model.context_fov)
+        raw = stem_features(model.net, prepared, origin, size, model.context_fov)
+        answers = [] if model.forest is None else [_by_forest(model, model.forest, raw)]
     yield tiles.progress("predicting", half_done=True)
     with torch.inference_mode():
-        features = model.net.standardise(raw)
-        scores = torch.stack([member(features) for member in model.dense]).mean(dim=0)
-        probabilities: FloatArray = F.softmax(scores, dim=1)[0].cpu().numpy()
+        answers.append(_by_context(model, raw))
+        if model.embedded is not None:
+            answers.append(model.embedded.probabilities(prepared.window(origin, size, model.embedded.fov)))
+        probabilities: FloatArray = blended(answers).cpu().numpy()
     return probabilities
+
+
+def _by_context(model: FittedModel, raw: Tensor) -> Tensor:
+    features = model.net.standardise(raw)
+    scores = torch.stack([member(features) for member in model.dense]).mean(dim=0)
+    return F.softmax(scores, dim=1)[0]
+
+
+def _by_forest(model: FittedModel, forest: Forest, raw: Tensor) -> Tensor:
+    margins = [(n - 1) // 2 for n in model.context_fov]
+    inner = raw[0, :, margins[0] : raw.shape[2] - margins[0], margins[1] : raw.shape[3] - margins[1]]
+    rows = inner.permute(1, 2, 0).reshape(-1, len(inner)).cpu().numpy()
+    return torch.from_numpy(forest.probabilities(rows)).to(raw).T.reshape(-1, *inner.shape[1:])
 
 
 def _size(tile: Tile) -> tuple[int, int]:

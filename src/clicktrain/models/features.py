@@ -25,10 +25,34 @@ class PreparedImage:
     padded : Tensor of shape (1, C, Y + fov - 1, X + fov - 1)
     shape_px : tuple of int
         (Y, X) of the image itself.
+    fov : tuple of int
+        Field of view that the border was made for, (y, x).
     """
 
     padded: Tensor
     shape_px: tuple[int, int]
+    fov: tuple[int, int]
+
+    def window(self, origin: tuple[int, int], size: tuple[int, int], fov: tuple[int, int]) -> Tensor:
+        """Cut out what a patch network with a field of view up to `self.fov` needs for the outputs in a region.
+
+        Parameters
+        ----------
+        origin : tuple of int
+            First output row and column.
+        size : tuple of int
+            Output rows and columns.
+        fov : tuple of int
+
+        Returns
+        -------
+        Tensor of shape (1, C, size + fov - 1)
+        """
+        (y, x), (rows, columns) = (
+            [o + (mine - its) // 2 for o, mine, its in zip(origin, self.fov, fov, strict=True)],
+            [n + f - 1 for n, f in zip(size, fov, strict=True)],
+        )
+        return self.padded[:, :, y : y + rows, x : x + columns]
 
 
 def prepare(image: Tensor, statistics: ChannelStatistics, fov: tuple[int, int], *, least_px: int = 1) -> PreparedImage:
@@ -48,7 +72,7 @@ def prepare(image: Tensor, statistics: ChannelStatistics, fov: tuple[int, int], 
         (before, after + max(0, least_px - size))
         for (before, after), size in zip(same_size_margins(fov), shape, strict=True)
     ]
-    return PreparedImage(reflect_pad(statistics.apply(image)[None], margins), shape)
+    return PreparedImage(reflect_pad(statistics.apply(image)[None], margins), shape, fov)
 
 
 def stem_features(
@@ -71,10 +95,7 @@ def stem_features(
     -------
     Tensor of shape (1, F, size + context_fov - 1)
     """
-    (y, x), (rows, columns) = origin, size
     stem_y, stem_x = net.stem.exact_fov
-    window = prepared.padded[
-        :, :, y : y + rows + context_fov[0] + stem_y - 2, x : x + columns + context_fov[1] + stem_x - 2
-    ]
-    features: Tensor = net.stem(window)
+    fov = (stem_y + context_fov[0] - 1, stem_x + context_fov[1] - 1)
+    features: Tensor = net.stem(prepared.window(origin, size, fov))
     return features

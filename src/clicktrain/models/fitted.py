@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import torch
 
 from clicktrain.engine.densify import DenseNetwork, densify
 from clicktrain.errors import ModelFileError
+from clicktrain.models.forest import Forest
 from clicktrain.models.nets import PixelNet, build_network
 from clicktrain.models.normalise import ChannelStatistics
+from clicktrain.models.pretrained import EmbeddedHead, Embedding
+from clicktrain.models.trunk import Trunk
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from clicktrain.config import ModelSummary
 
 __all__ = ["FittedModel"]
+
+_EMBEDDING = "embedding."
+_HEAD = "head.coefficients"
+_FEATURES, _TARGETS = "forest.features", "forest.targets"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +41,21 @@ class FittedModel:
         Class numbers in the order of the scores.
     statistics : ChannelStatistics
         Of the training images.
+    embedded : EmbeddedHead, optional
+        Classifies by the pretrained embedding, which it keeps as it was when the model was trained.
+    forest : Forest, optional
+        Classifies by the stem's features.
+    n_clicks : int
+        Clicks that it was trained on.
     """
 
     net: PixelNet
     dense: tuple[DenseNetwork, ...]
     classes: tuple[int, ...]
     statistics: ChannelStatistics
+    embedded: EmbeddedHead | None = None
+    forest: Forest | None = None
+    n_clicks: int = 0
 
     @classmethod
     def of(cls, net: PixelNet, classes: tuple[int, ...], statistics: ChannelStatistics) -> FittedModel:
@@ -54,16 +71,35 @@ class FittedModel:
     @property
     def fov(self) -> tuple[int, int]:
         """Field of view of the whole patch classifier on the image, (y, x), in pixels."""
-        return self.net.fov_px, self.net.fov_px
+        sides_px = [self.net.fov_px] if self.embedded is None else [self.net.fov_px, *self.embedded.fov]
+        return max(sides_px), max(sides_px)
 
     @property
     def n_parameters(self) -> int:
         """Number of trained weights."""
         return sum(parameter.numel() for parameter in self.net.parameters())
 
+    def targets(self, numbers: Tensor) -> Tensor:
+        """Indices of classes, in the order of the scores, given their numbers."""
+        return torch.searchsorted(torch.tensor(self.classes, device=numbers.device), numbers)
+
     def copied(self) -> FittedModel:
-        """Return an independent copy, so that training can be given up without a trace."""
-        return FittedModel.of(copy.deepcopy(self.net), self.classes, self.statistics)
+        """Return a copy with a network of its own, so that training can be given up without a trace."""
+        net = copy.deepcopy(self.net)
+        dense = FittedModel.of(net, self.classes, self.statistics).dense
+        return replace(self, net=net, dense=dense)
+
+    def weights(self) -> dict[str, Tensor]:
+        """All numbers that a model file keeps, by name."""
+        weights: dict[str, Tensor] = dict(self.net.state_dict())
+        if self.embedded is not None:
+            pretrained = self.embedded.embedding.state_dict()
+            weights |= {f"{_EMBEDDING}{name}": value for name, value in pretrained.items()}
+            weights[_HEAD] = self.embedded.coefficients
+        if self.forest is not None:
+            weights[_FEATURES] = torch.from_numpy(self.forest.features)
+            weights[_TARGETS] = torch.from_numpy(self.forest.targets)
+        return weights
 
     @classmethod
     def restored(
@@ -83,11 +119,39 @@ class FittedModel:
             n_classes=len(numbers),
             dropout=summary.training.dropout,
         )
+        weights = dict(weights)
         try:
+            forest = _restored_forest(summary, weights)
+            embedded = _restored_head(summary, weights, device)
             net.load_state_dict(weights)
-        except RuntimeError as error:
+        except (RuntimeError, KeyError, ValueError) as error:
             raise ModelFileError(
                 f"`{name}` must hold the weights of its architecture, got others. Use a copy of it or train again."
             ) from error
         statistics = ChannelStatistics(summary.channel_mean, summary.channel_deviation)
-        return cls.of(net.to(device).eval(), numbers, statistics)
+        model = cls.of(net.to(device).eval(), numbers, statistics)
+        return replace(model, embedded=embedded, forest=forest, n_clicks=summary.clicks.total)
+
+
+def _restored_forest(summary: ModelSummary, weights: dict[str, Tensor]) -> Forest | None:
+    """Grow the trees again, taking their examples out of `weights`."""
+    trees = summary.architecture.trees
+    if not trees:
+        return None
+    features, targets = weights.pop(_FEATURES).numpy(), weights.pop(_TARGETS).numpy()
+    if sorted(set(targets.tolist())) != list(range(len(summary.classes))):
+        raise ValueError("there must be examples of every class")
+    return Forest(features, targets, n_trees=trees, seed=summary.seed)
+
+
+def _restored_head(summary: ModelSummary, weights: dict[str, Tensor], device: torch.device) -> EmbeddedHead | None:
+    if not summary.architecture.pretrained:
+        return None
+    names = [name for name in weights if name.startswith(_EMBEDDING)]
+    embedding = Embedding(Trunk())
+    embedding.load_state_dict({name.removeprefix(_EMBEDDING): weights.pop(name) for name in names})
+    coefficients = weights.pop(_HEAD)
+    wanted = (len(summary.classes), summary.channels * embedding.trunk.out_channels + 1)
+    if tuple(coefficients.shape) != wanted:
+        raise ValueError(f"the head must be of shape {wanted}")
+    return EmbeddedHead.of(embedding.to(device).eval().requires_grad_(False), coefficients.to(device))

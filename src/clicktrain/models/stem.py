@@ -16,7 +16,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["FEATURES_PER_SCALE", "ScaleSpaceStem", "gaussian_kernels"]
+__all__ = ["FEATURES_PER_SCALE", "ScaleSpaceStem", "correlate_separably", "gaussian_kernels"]
 
 FEATURES_PER_SCALE = 7
 _TRUNCATE = 3.0
@@ -118,7 +118,7 @@ class ScaleSpaceStem(nn.Module):
         integration: Tensor = getattr(self, f"integration_{i}")
         spare = self.margin_px - self._derivative_radii[i] - self._integration_radii[i]
         all_derivatives = _derivatives(_crop(image, spare), derivative)
-        tensor = _separable(_outer_products(all_derivatives), integration[0])
+        tensor = correlate_separably(_outer_products(all_derivatives), integration[0])
         roots = [(value.clamp_min(0) + _EPSILON).sqrt() for value in _eigenvalues(*tensor.chunk(3, dim=1))]
         inner = _crop(all_derivatives, self._integration_radii[i])
         smooth, dy, dx, dyy, dxx, dyx = inner.chunk(6, dim=1)
@@ -146,7 +146,8 @@ def _correlate_1d(image: Tensor, kernels: Tensor, axis: int) -> Tensor:
     return F.conv2d(image.contiguous(memory_format=torch.channels_last), weight, groups=len(kernels))
 
 
-def _separable(image: Tensor, kernel: Tensor) -> Tensor:
+def correlate_separably(image: Tensor, kernel: Tensor) -> Tensor:
+    """Correlate every channel of (B, C, Y, X) with one kernel along rows and columns, without padding."""
     kernels = kernel.expand(image.shape[1], -1)
     return _correlate_1d(_correlate_1d(image, kernels, -2), kernels, -1).contiguous()
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import torch
 
 from clicktrain.models.fitted import FittedModel
 from clicktrain.models.nets import build_network
 from clicktrain.models.normalise import ChannelStatistics
+from clicktrain.models.pretrained import EmbeddedHead
 from clicktrain.training.clicked import Example, gather_clicked
+from clicktrain.training.instant import fit_forest, fit_head
 from clicktrain.training.loop import train
 from clicktrain.types import Progress
 
@@ -56,9 +57,11 @@ def fit_model(
         seed=seed,
     )
     model = FittedModel.of(net.to(images[0].device), classes, pooled)
-    clicked = yield from _gather(model, images, clicks, settings, seed)
+    examples = _examples(model, images, clicks, settings)
+    clicked = yield from _gather(model, examples, seed)
     # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
     net.standardise.measure(clicked.windows[:, :, ::2, ::2])
+    model = yield from _with_heads(model, examples, clicked, settings, seed)
     yield from _train(model, clicked, settings, steps=settings.training.steps, seed=seed)
     return model
 
@@ -84,7 +87,9 @@ def continue_model(
     FittedModel
     """
     trained = model.copied()
-    clicked = yield from _gather(trained, images, clicks, settings, seed)
+    examples = _examples(model, images, clicks, settings)
+    clicked = yield from _gather(trained, examples, seed)
+    trained = yield from _with_heads(trained, examples, clicked, settings, seed)
     yield from _train(trained, clicked, settings, steps=settings.training.more_steps, seed=seed)
     return trained
 
@@ -94,15 +99,33 @@ def used_statistics(image: Tensor, trained_on: ChannelStatistics, settings: Pres
     return ChannelStatistics.of(image) if settings.network.normalisation == "image" else trained_on
 
 
-def _gather(
-    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, seed: int
-) -> Generator[Progress, None, ClickedFeatures]:
-    examples = [
+def _examples(
+    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset
+) -> list[Example]:
+    return [
         Example(image, part, used_statistics(image, model.statistics, settings))
         for image, part in zip(images, clicks, strict=True)
         if len(part)
     ]
-    return (yield from gather_clicked(model.net, examples, fov=model.fov, context_fov=model.context_fov, seed=seed))
+
+
+def _gather(model: FittedModel, examples: Sequence[Example], seed: int) -> Generator[Progress, None, ClickedFeatures]:
+    fov = (model.net.fov_px, model.net.fov_px)
+    return (yield from gather_clicked(model.net, examples, fov=fov, context_fov=model.context_fov, seed=seed))
+
+
+def _with_heads(
+    model: FittedModel, examples: Sequence[Example], clicked: ClickedFeatures, settings: Preset, seed: int
+) -> Generator[Progress, None, FittedModel]:
+    """Fit what needs no gradient steps, anew each time: it costs less than to go on."""
+    yield Progress("training", 0, settings.training.steps)
+    trees = settings.network.trees
+    forest = fit_forest(clicked, model, n_trees=trees, seed=seed) if trees else None
+    embedded = None
+    if settings.network.pretrained:
+        embedded = model.embedded or EmbeddedHead.packaged(examples[0].image.device)
+        embedded = yield from fit_head(embedded, model, examples, seed=seed)
+    return replace(model, forest=forest, embedded=embedded, n_clicks=sum(len(example.clicks) for example in examples))
 
 
 def _train(
@@ -111,5 +134,4 @@ def _train(
     yield Progress("training", 0, steps)
     # In place: the windows can be as large as the image's features, and nobody needs them raw any more.
     model.net.standardise.apply_(clicked.windows)
-    targets = torch.searchsorted(torch.tensor(model.classes, device=clicked.classes.device), clicked.classes)
-    yield from train(model, clicked, targets, settings.training, steps=steps, seed=seed)
+    yield from train(model, clicked, model.targets(clicked.classes), settings.training, steps=steps, seed=seed)

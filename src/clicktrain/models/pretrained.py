@@ -1,0 +1,141 @@
+"""The pretrained embedding of a pixel's surroundings, and the head on it that is fitted at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from clicktrain.engine.densify import densify
+from clicktrain.models.ridge import ridge
+from clicktrain.models.trunk import Trunk
+
+if TYPE_CHECKING:
+    from clicktrain.engine.densify import DenseNetwork
+
+__all__ = ["EmbeddedHead", "Embedding"]
+
+_WEIGHTS = "embedding.safetensors"
+# Where the evidence, the logarithm of the number of clicks, is 0.
+_USUAL_CLICKS = 100
+
+
+class Embedding(nn.Module):
+    """The trunk, and how strongly a head on it is held back and sharpened for a number of clicks.
+
+    Parameters
+    ----------
+    trunk : Trunk
+
+    Attributes
+    ----------
+    penalty, sharpness : Tensor of shape (2,)
+        Logarithms of the head's penalty and of the scale of its scores: offset, and slope over the evidence.
+    """
+
+    penalty: Tensor
+    sharpness: Tensor
+
+    def __init__(self, trunk: Trunk) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.register_buffer("penalty", torch.tensor([-4.0, 0.0]))
+        self.register_buffer("sharpness", torch.tensor([1.8, 0.0]))
+
+    def at_evidence(self, clicks: int) -> tuple[float, float]:
+        """Penalty and scale of the scores for a number of clicks."""
+        evidence = math.log(max(clicks, 1) / _USUAL_CLICKS)
+        penalty, sharpness = (math.exp(float(line[0] + line[1] * evidence)) for line in (self.penalty, self.sharpness))
+        return penalty, sharpness
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EmbeddedHead:
+    """Classifies pixels by their embedding.
+
+    Parameters
+    ----------
+    embedding : Embedding
+    trunk : DenseNetwork
+        Dense form of the trunk; a batch is the channels of an image.
+    coefficients : Tensor of shape (K, C * D + 1)
+        Of the scores, which are linear in the embeddings of the channels; the last column is the offset.
+    """
+
+    embedding: Embedding
+    trunk: DenseNetwork
+    coefficients: Tensor
+
+    @classmethod
+    def of(cls, embedding: Embedding, coefficients: Tensor) -> EmbeddedHead:
+        """Make the dense form and put everything together."""
+        trunk = densify(embedding.trunk, ndim=2, fov=embedding.trunk.fov_px)
+        return cls(embedding, trunk, coefficients)
+
+    @classmethod
+    def packaged(cls, device: torch.device) -> EmbeddedHead:
+        """Load the embedding that comes with the package, with a head that is yet to be fitted."""
+        embedding = Embedding(Trunk())
+        embedding.load_state_dict(load((files("clicktrain.data") / _WEIGHTS).read_bytes()))
+        return cls.of(embedding.to(device).eval().requires_grad_(False), torch.empty(0, device=device))
+
+    @property
+    def fov(self) -> tuple[int, int]:
+        """Field of view, (y, x), in pixels."""
+        return self.trunk.fov[0], self.trunk.fov[1]
+
+    def fitted(self, clicked: Tensor, targets: Tensor, n_classes: int) -> EmbeddedHead:
+        """Fit the head to clicked pixels, in closed form.
+
+        Parameters
+        ----------
+        clicked : Tensor of shape (N, C * D)
+            Embeddings of the clicked pixels.
+        targets : Tensor of shape (N,), int64
+            Class index of each, 0 to K - 1.
+        n_classes : int
+        """
+        penalty, sharpness = self.embedding.at_evidence(len(clicked))
+        channels = clicked.shape[1] // self.embedding.trunk.out_channels
+        # On the CPU, as some GPUs know no doubles.
+        coefficients = ridge(clicked.cpu().double(), targets.cpu(), n_classes, penalty * channels)
+        return EmbeddedHead(self.embedding, self.trunk, (sharpness * coefficients).to(clicked))
+
+    def embed_at(self, channels: Tensor, places: Tensor) -> Tensor:
+        """Embed single pixels, computing what their patches need and no more.
+
+        Parameters
+        ----------
+        channels : Tensor of shape (1, C, Y + fov - 1, X + fov - 1)
+        places : Tensor of shape (N, 2), int64
+            Rows and columns.
+
+        Returns
+        -------
+        Tensor of shape (N, C * D)
+        """
+        count = channels.shape[1]
+        numbers = torch.arange(count, device=places.device).repeat_interleave(len(places))
+        positions = torch.cat((numbers[:, None], places.repeat(count, 1)), dim=1)
+        values = self.trunk.at(channels[0][:, None], positions)
+        return values.reshape(count, len(places), -1).permute(1, 0, 2).flatten(1)
+
+    def probabilities(self, channels: Tensor) -> Tensor:
+        """Classify pixels.
+
+        Parameters
+        ----------
+        channels : Tensor of shape (1, C, Y + fov - 1, X + fov - 1)
+
+        Returns
+        -------
+        Tensor of shape (K, Y, X)
+        """
+        embedded = self.trunk(channels[0][:, None]).flatten(0, 1)[None]
+        return F.softmax(F.conv2d(embedded, self.coefficients[:, :-1, None, None], self.coefficients[:, -1])[0], dim=0)

@@ -1,0 +1,136 @@
+"""The patch network that embeds a pixel's surroundings, one channel at a time; it is trained once, before any click."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from clicktrain.models.stem import correlate_separably, gaussian_kernels
+
+__all__ = ["Inlet", "Refiner", "Trunk"]
+
+
+def centre(values: Tensor, margin_px: int) -> Tensor:
+    """Cut `margin_px` off every side of (B, C, Y, X)."""
+    if margin_px == 0:
+        return values
+    return values[:, :, margin_px:-margin_px, margin_px:-margin_px]
+
+
+class Inlet(nn.Module):
+    """Three views of a grey value: as it is, with a compressed range, and against its surroundings.
+
+    The compressed range shows faint things beside bright ones; the local contrast does not care for uneven light.
+
+    Parameters
+    ----------
+    sigma_px : float
+        Size of the surroundings.
+    """
+
+    kernel: Tensor
+    in_channels = 1
+    out_channels = 3
+
+    def __init__(self, sigma_px: float = 10.0) -> None:
+        super().__init__()
+        self.register_buffer("kernel", gaussian_kernels(sigma_px)[0].float(), persistent=False)
+        self.margin_px = len(self.kernel) // 2
+        side_px = 2 * self.margin_px + 1
+        self.exact_fov = (side_px, side_px)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Give the views, (B, 3, Y - fov + 1, X - fov + 1), of grey values (B, 1, Y, X) of mean 0 and deviation 1."""
+        squashed = torch.asinh(3 * image)
+        mean, square = correlate_separably(torch.cat((squashed, squashed * squashed), dim=1), self.kernel).chunk(
+            2, dim=1
+        )
+        m = self.margin_px
+        inner, plain = squashed[..., m:-m, m:-m], image[..., m:-m, m:-m]
+        local = (inner - mean) / ((square - mean * mean).clamp_min(0) + 0.01).sqrt()
+        return torch.cat((plain.clamp(-6, 6), inner, local), dim=1)
+
+
+class Trunk(nn.Module):
+    """Patch network: pairs of 3 x 3 convolutions, the second of each pair halving the patch.
+
+    The values of the patch's centre after every level are added up through 1 x 1 convolutions and mixed once more, so
+    the embedding tells what is at the pixel and what lies around it.
+
+    Parameters
+    ----------
+    width : int
+        Channels inside.
+    levels : int
+        Pairs of convolutions.
+    out_channels : int
+        Length of the embedding.
+
+    References
+    ----------
+    Li, Zhao, Wang 2014, arXiv 1412.4526: strides as growing distances between taps. Bansal et al. 2017,
+    arXiv 1702.06506: the values of one pixel at all levels as input of the head.
+    """
+
+    def __init__(self, width: int = 32, levels: int = 5, out_channels: int = 48) -> None:
+        super().__init__()
+        self.width, self.levels, self.out_channels = width, levels, out_channels
+        self.inlet = Inlet()
+        self.first = nn.Conv2d(self.inlet.out_channels, width, 3)
+        self.keeping = nn.ModuleList([nn.Conv2d(width, width, 3) for _ in range(levels - 1)])
+        self.halving = nn.ModuleList([nn.Conv2d(width, width, 3, stride=2) for _ in range(levels)])
+        self.taken = nn.ModuleList([nn.Conv2d(width, out_channels, 1, bias=level == 0) for level in range(levels + 1)])
+        self.mix = nn.Conv2d(out_channels, out_channels, 1)
+        self.activation = nn.ReLU()
+        # Halved `levels` times, from 2 ** (levels + 2) - 3 down to 1, after the inlet.
+        self.fov_px = self.inlet.exact_fov[0] - 1 + 2 ** (levels + 2) - 3
+        self._centres_px = [
+            2 ** (levels + 1 - level) - 3 if level == 0 else 2 ** (levels + 1 - level) - 2
+            for level in range(levels + 1)
+        ]
+
+    def forward(self, patch: Tensor) -> Tensor:
+        """Embed the patch's centre.
+
+        Parameters
+        ----------
+        patch : Tensor of shape (B, 1, fov, fov)
+            Grey values of one channel, of mean 0 and deviation 1 over the image.
+
+        Returns
+        -------
+        Tensor of shape (B, out_channels, 1, 1)
+        """
+        values = self.activation(self.first(self.inlet(patch)))
+        gathered = centre(self.taken[0](values), self._centres_px[0])
+        for level, halving in enumerate(self.halving):
+            if level:
+                values = centre(values, 1) + self.activation(self.keeping[level - 1](values))
+            values = self.activation(halving(values))
+            gathered = gathered + centre(self.taken[level + 1](values), self._centres_px[level + 1])
+        embedding: Tensor = self.mix(self.activation(gathered))
+        return embedding
+
+
+class Refiner(nn.Module):
+    """Patch network that looks at the scores around a pixel and at what lies there, for one class at a time.
+
+    Parameters
+    ----------
+    embedding : int
+        Channels of the trunk's embedding.
+    width : int
+    levels : int
+    """
+
+    def __init__(self, embedding: int = 48, width: int = 16, levels: int = 4) -> None:
+        super().__init__()
+        self.look = nn.Conv2d(embedding, 8, 1)
+        self.convs = nn.ModuleList(
+            [nn.Conv2d(8 + 3 if level == 0 else width, width, 3, stride=2) for level in range(levels)]
+        )
+        self.heads = nn.ModuleList([nn.Conv2d(width, 1, 1) for _ in range(levels)])
+        for head in self.heads:
+            nn.init.zeros_(head.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
+        self.activation = nn.ReLU()

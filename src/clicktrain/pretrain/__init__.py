@@ -1,0 +1,1 @@
+"""Pretrained weights made from nothing: generated microscopy, random labelling tasks, a trunk for few clicks."""

@@ -1,0 +1,196 @@
+"""Outlines: where things lie in a generated image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.ndimage as ndi
+from scipy.spatial import cKDTree
+
+from clicktrain.pretrain.textures import fractal_noise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clicktrain.types import AnyArray, IntArray
+
+__all__ = ["Outline", "cells", "draw_outlines", "fibres", "outline_points", "regions"]
+
+_Px = tuple[int, int]
+_ANGLES = 64
+
+
+def regions(shape_px: _Px, rng: np.random.Generator, scale_px: float, share: float, roughness: float) -> AnyArray:
+    """Signed distance to the border of large regions that cover `share` of the image, positive inside, in pixels.
+
+    Parameters
+    ----------
+    shape_px : tuple of int
+    rng : Generator
+    scale_px : float
+        Typical size of a region.
+    share : float
+    roughness : float
+        0 is smooth.
+    """
+    smooth = ndi.gaussian_filter(rng.standard_normal(shape_px), scale_px / 3, mode="wrap")
+    field = smooth / smooth.std() + roughness * fractal_noise(shape_px, rng, 1.5)
+    inside = field > np.quantile(field, 1 - share)
+    return _signed_distance(inside)
+
+
+def cells(shape_px: _Px, rng: np.random.Generator, spacing_px: float, warp_px: float) -> tuple[IntArray, AnyArray]:
+    """Divide the image into cells that touch.
+
+    Parameters
+    ----------
+    shape_px : tuple of int
+    rng : Generator
+    spacing_px : float
+        Typical distance of neighbours.
+    warp_px : float
+        How far borders stray from straight lines.
+
+    Returns
+    -------
+    numbers : ndarray of shape shape_px, int64
+    distance_px : ndarray of shape shape_px, float64
+        About the distance to the nearest border.
+    """
+    margin = 2 * spacing_px
+    extent = np.array(shape_px) + 2 * margin
+    seeds = rng.uniform(0, extent, (max(3, int(np.prod(extent) / spacing_px**2)), 2)) - margin
+    places = np.stack(np.meshgrid(*map(np.arange, shape_px), indexing="ij"), -1).astype(float)
+    for axis in range(2):
+        places[..., axis] += warp_px * fractal_noise(shape_px, rng, 2.0)
+    distances, numbers = cKDTree(seeds).query(places, k=2)
+    return numbers[..., 0], (distances[..., 1] - distances[..., 0]) / 2
+
+
+def fibres(shape_px: _Px, rng: np.random.Generator, count: int, curl: float, angle: float, spread: float) -> AnyArray:
+    """Distance to the nearest of `count` long curved lines, in pixels.
+
+    Parameters
+    ----------
+    shape_px : tuple of int
+    rng : Generator
+    count : int
+    curl : float
+        Standard deviation of the change of direction per pixel, in radians.
+    angle, spread : float
+        Mean and standard deviation of the directions, in radians.
+    """
+    clear = np.ones(shape_px, bool)
+    steps = 2 * max(shape_px)
+    for _ in range(count):
+        bends = ndi.gaussian_filter1d(rng.normal(0, curl, steps), 4) * 3
+        directions = rng.normal(angle, spread) + np.cumsum(bends)
+        y, x = (
+            rng.uniform(0, n) + np.cumsum(d)
+            for n, d in zip(shape_px, (np.sin(directions), np.cos(directions)), strict=True)
+        )
+        rows, columns = (
+            np.round(v - v[steps // 2] + rng.uniform(0, n)).astype(int) for v, n in zip((y, x), shape_px, strict=True)
+        )
+        seen = (rows >= 0) & (rows < shape_px[0]) & (columns >= 0) & (columns < shape_px[1])
+        clear[rows[seen], columns[seen]] = False
+    distance: AnyArray = ndi.distance_transform_edt(clear) if not clear.all() else np.full(shape_px, 1e3)
+    return distance
+
+
+class Outline:
+    """A closed outline around a centre: an ellipse whose radius wavers.
+
+    Parameters
+    ----------
+    centre_px : sequence of float
+    radius_px : float
+        Radius of the circle of the same area.
+    elongation : float
+        Ratio of the axes, at least 1.
+    angle : float
+        Of the long axis, in radians.
+    roughness : float
+        Relative amplitude of the wavering.
+    rng : Generator
+    """
+
+    def __init__(
+        self,
+        centre_px: Sequence[float],
+        radius_px: float,
+        elongation: float,
+        angle: float,
+        roughness: float,
+        rng: np.random.Generator,
+    ) -> None:
+        self.centre_px = centre_px
+        turns = np.linspace(0, 2 * np.pi, _ANGLES, endpoint=False)
+        long, short = radius_px * np.sqrt(elongation), radius_px / np.sqrt(elongation)
+        ellipse = long * short / np.hypot(short * np.cos(turns - angle), long * np.sin(turns - angle))
+        orders = np.arange(2, 8)
+        waves = rng.normal(0, 1 / orders, len(orders)) @ np.cos(
+            orders[:, None] * turns + rng.uniform(0, 2 * np.pi, (len(orders), 1))
+        )
+        self.radii_px = np.maximum(ellipse * (1 + roughness * waves), 0.3 * short)
+
+    def depth(self, rows: slice, columns: slice) -> AnyArray:
+        """Depth of a window's pixels below the outline, relative to the radius: 1 at the centre, 0 at the outline."""
+        dy = np.arange(rows.start, rows.stop)[:, None] - self.centre_px[0]
+        dx = np.arange(columns.start, columns.stop)[None] - self.centre_px[1]
+        turn = np.arctan2(dy, dx) % (2 * np.pi) * _ANGLES / (2 * np.pi)
+        low = turn.astype(int) % _ANGLES
+        part = turn - np.floor(turn)
+        radius = self.radii_px[low] * (1 - part) + self.radii_px[(low + 1) % _ANGLES] * part
+        depth: AnyArray = 1 - np.hypot(dy, dx) / radius
+        return depth
+
+    def window(self, shape_px: _Px) -> tuple[slice, slice] | None:
+        """The part of the image that the outline lies in."""
+        reach = float(self.radii_px.max())
+        bounds = [
+            (max(0, int(c - reach)), min(n, int(c + reach) + 2)) for c, n in zip(self.centre_px, shape_px, strict=True)
+        ]
+        if any(low >= high for low, high in bounds):
+            return None
+        return slice(*bounds[0]), slice(*bounds[1])
+
+
+def draw_outlines(shape_px: _Px, outlines: Sequence[Outline]) -> tuple[IntArray, AnyArray]:
+    """Draw outlines over each other, the last on top.
+
+    Parameters
+    ----------
+    shape_px : tuple of int
+    outlines : sequence of Outline
+
+    Returns
+    -------
+    numbers : ndarray of shape shape_px, int64
+        Number of the outline on top, from 1; 0 outside.
+    distance_px : ndarray of shape shape_px, float64
+        Signed distance to the nearest outline, positive inside.
+    """
+    numbers = np.zeros(shape_px, np.int64)
+    for number, outline in enumerate(outlines, start=1):
+        window = outline.window(shape_px)
+        if window is not None:
+            numbers[window][outline.depth(*window) > 0] = number
+    # Things that touch have a border between them.
+    within = (numbers > 0) & (ndi.minimum_filter(numbers, 3) == ndi.maximum_filter(numbers, 3))
+    inner, outer = ndi.distance_transform_edt(within) + 0.5, ndi.distance_transform_edt(numbers == 0)
+    return numbers, np.where(numbers > 0, inner, -outer)
+
+
+def outline_points(distance_px: AnyArray, depth_px: float, count: int, rng: np.random.Generator) -> AnyArray:
+    """Random places about `depth_px` below the border of regions, of shape (N, 2), N up to `count`."""
+    places = np.argwhere(np.abs(distance_px - depth_px) < 1)
+    if not len(places):
+        return np.zeros((0, 2))
+    return places[rng.integers(len(places), size=count)].astype(float)
+
+
+def _signed_distance(inside: AnyArray) -> AnyArray:
+    distance: AnyArray = ndi.distance_transform_edt(inside) - ndi.distance_transform_edt(~inside)
+    return distance

@@ -1,0 +1,83 @@
+"""What is fitted to the clicks in one go: trees on the stem's features, a head on the pretrained embedding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from clicktrain.models.features import prepare
+from clicktrain.models.forest import MOST_EXAMPLES, Forest, thinned
+from clicktrain.types import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from torch import Tensor
+
+    from clicktrain.models.fitted import FittedModel
+    from clicktrain.models.pretrained import EmbeddedHead
+    from clicktrain.training.clicked import ClickedFeatures, Example
+
+__all__ = ["fit_forest", "fit_head"]
+
+
+def fit_forest(clicked: ClickedFeatures, model: FittedModel, *, n_trees: int, seed: int) -> Forest:
+    """Grow trees on the stem's features of the clicks.
+
+    Parameters
+    ----------
+    clicked : ClickedFeatures
+        Not yet standardised.
+    model : FittedModel
+    n_trees : int
+    seed : int
+    """
+    window, y, x = clicked.positions.T
+    middle_y, middle_x = ((n - 1) // 2 for n in model.context_fov)
+    features = clicked.windows[window, :, y + middle_y, x + middle_x].cpu().numpy()
+    targets = model.targets(clicked.classes).cpu().numpy()
+    kept = thinned(targets, MOST_EXAMPLES, seed=seed)
+    return Forest(features[kept], targets[kept], n_trees=n_trees, seed=seed)
+
+
+def fit_head(
+    unfitted: EmbeddedHead, model: FittedModel, examples: Sequence[Example], *, seed: int
+) -> Generator[Progress, None, EmbeddedHead]:
+    """Fit a head to the embeddings of the clicks, in closed form.
+
+    Parameters
+    ----------
+    unfitted : EmbeddedHead
+    model : FittedModel
+        Tells the classes.
+    examples : sequence of Example
+    seed : int
+        Of the draw of clicks where there are very many.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    EmbeddedHead
+    """
+    targets = [model.targets(torch.from_numpy(example.clicks.classes)) for example in examples]
+    kept = torch.from_numpy(thinned(torch.cat(targets).numpy(), MOST_EXAMPLES, seed=seed))
+    embedded: list[Tensor] = []
+    first = 0
+    for done, example in enumerate(examples):
+        yield Progress("features", done, len(examples))
+        mine = kept[(kept >= first) & (kept < first + len(example.clicks))] - first
+        embedded.append(_embedded(unfitted, example, mine))
+        first += len(example.clicks)
+    return unfitted.fitted(torch.cat(embedded), torch.cat(targets)[kept], len(model.classes))
+
+
+def _embedded(head: EmbeddedHead, example: Example, kept: Tensor) -> Tensor:
+    """Embeddings (N, C * D) of the clicks of an image that are kept."""
+    prepared = prepare(example.image, example.statistics, head.fov)
+    places = torch.from_numpy(example.clicks.positions_px)[kept].to(example.image.device)
+    with torch.inference_mode():
+        return head.embed_at(prepared.padded, places).clone()
