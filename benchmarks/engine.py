@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from _engine.bench import Bench, Findings, say
+from _engine.bench import Bench, Findings
 from _engine.choices import choices
 from _engine.coarse import coarse_first
 from _engine.fast import fast
@@ -21,7 +21,7 @@ from _engine.floor import floor
 from _engine.strokes import strokes
 from _engine.tables import report_text
 from _engine.whole import whole_images
-from _report import describe_machine, write_report
+from _report import describe_machine, say, write_report
 
 from clicktrain.engine.calibration import speeds_of
 

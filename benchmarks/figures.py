@@ -7,8 +7,13 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from _engine.tables import summary_text
+from _engine import tables as engine
+from _few_clicks import tables as few_clicks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -16,6 +21,7 @@ PAGES = (ROOT / "README.md", ROOT / "docs" / "index.md", ROOT / "docs" / "explan
 BLOCK = r"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
 # One report per machine, with the same figures in each.
 ENGINE_REPORTS = "engine_*.json"
+FEW_CLICKS_REPORTS = "few_clicks*.json"
 
 # Figure, how it is called, and how its number is shown.
 ROWS = (
@@ -32,7 +38,11 @@ ROWS = (
 
 
 def table() -> str:
-    paths = [path for path in sorted(RESULTS.glob("*.json")) if not path.match(ENGINE_REPORTS)]
+    paths = [
+        path
+        for path in sorted(RESULTS.glob("*.json"))
+        if not any(map(path.match, (ENGINE_REPORTS, FEW_CLICKS_REPORTS)))
+    ]
     reports = [json.loads(path.read_text()) for path in paths]
     figures = {key: value for report in reports for key, value in report["figures"].items()}
     machine = reports[0]["machine"]
@@ -44,8 +54,8 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def engine_tables() -> str:
-    reports = [json.loads(path.read_text()) for path in sorted(RESULTS.glob(ENGINE_REPORTS))]
+def summaries(pattern: str, summary_text: Callable[[Mapping[str, Any]], str]) -> str:
+    reports = [json.loads(path.read_text()) for path in sorted(RESULTS.glob(pattern))]
     return "\n".join(summary_text(report) for report in reports)
 
 
@@ -62,7 +72,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail if a page is not up to date")
     check = parser.parse_args().check
-    blocks = {"figures": table(), "engine": engine_tables()}
+    blocks = {
+        "figures": table(),
+        "engine": summaries(ENGINE_REPORTS, engine.summary_text),
+        "few_clicks": summaries(FEW_CLICKS_REPORTS, few_clicks.summary_text),
+    }
     for page in PAGES:
         old = page.read_text()
         new = filled(old, blocks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass, field
 from math import inf
@@ -92,8 +91,3 @@ class Bench:
             kept = [n for n in kept if seconds[n] <= drop * fastest_s or n == always]
             done += 1
         return seconds
-
-
-def say(text: str) -> None:
-    """Tell what goes on."""
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)

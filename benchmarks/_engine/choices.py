@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
+from _report import say
 
-from _engine.bench import Findings, say
+from _engine.bench import Findings
 from _engine.clicked import scattered, stroked
 from _engine.networks import backward, make_case
 

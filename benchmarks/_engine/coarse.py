@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from _engine.bench import Findings, say
+from _report import say
+
+from _engine.bench import Findings
 from _engine.networks import MAKERS, make_case
 from _engine.whole import whole_pass
 

@@ -6,9 +6,10 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import torch
+from _report import say
 from torch import nn
 
-from _engine.bench import Findings, say
+from _engine.bench import Findings
 from _engine.networks import MAKERS, make_case
 from _engine.sets import bundled_set, folder_sets
 from clicktrain.engine.border import reflect_pad, same_size_margins

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
+from _report import say
 
-from _engine.bench import Findings, say
+from _engine.bench import Findings
 from _engine.networks import make_case
 from _engine.whole import whole_pass
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from _report import say
 
-from _engine.bench import Findings, say
+from _engine.bench import Findings
 from _engine.clicked import stroked
 from _engine.networks import backward, make_case
 from _engine.patches import best_scan

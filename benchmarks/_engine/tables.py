@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from _markdown import machine_name, table
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 NETWORKS = ("plain_cnn_1", "n4", "default", "net_3d")
 MODES = (("forward", ""), ("forward and backward", "step_"))
@@ -44,18 +46,6 @@ def report_text(report: Mapping[str, Any]) -> str:
     return "\n".join(part for part in [*parts, _planner_table(report.get("rows", []))] if part)
 
 
-def machine_name(machine: Mapping[str, Any]) -> str:
-    """The device that computed, in words."""
-    capability = f", {machine['cpu_capability']}" if "cpu_capability" in machine else ""
-    cores = f"{machine['cores']} CPU cores ({machine['processor']}{capability})"
-    return f"{machine['gpu']} with {cores}" if machine.get("gpu") else cores
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def _network_tables(figures: Mapping[str, float]) -> list[str]:
     measured = [name for name in NETWORKS if f"{name}.planned_s" in figures]
     if not measured:
@@ -64,8 +54,8 @@ def _network_tables(figures: Mapping[str, float]) -> list[str]:
     memory = ("Network", "Peak memory in", "Patch scan", "Dense", "Fragments", "Planned")
     modes = [(name, mode, key) for name in measured for mode, key in MODES]
     return [
-        _table(times, [_times(figures, *row) for row in modes]),
-        _table(memory, [_memory(figures, *row) for row in modes]),
+        table(times, [_times(figures, *row) for row in modes]),
+        table(memory, [_memory(figures, *row) for row in modes]),
     ]
 
 
@@ -102,7 +92,7 @@ def _figure_table(figures: Mapping[str, float]) -> str:
         for key, title, form in ROWS
         if key in figures
     ]
-    return _table(("What", "Measured"), rows) if rows else ""
+    return table(("What", "Measured"), rows) if rows else ""
 
 
 def _floor_text(figures: Mapping[str, float]) -> str:
@@ -122,7 +112,7 @@ def _floor_text(figures: Mapping[str, float]) -> str:
     ]
     mm, conv = (figures[f"gemm.{name}_flops_per_s"] / 1e9 for name in ("mm", "conv1x1"))
     rates = f"Float32 products in the same run: {mm:,.0f} GFLOP/s (2048³), {conv:,.0f} GFLOP/s (1 x 1 convolution).\n"
-    return f"{rates}The floor is the time of the dense pass's multiplications at the better rate.\n\n" + _table(
+    return f"{rates}The floor is the time of the dense pass's multiplications at the better rate.\n\n" + table(
         head, rows
     )
 
@@ -145,7 +135,7 @@ def _stroke_table(figures: Mapping[str, float]) -> str:
         key = f"n4.{brush}_"
         ratios = [f"{figures[key + ratio]:.2f}x" for ratio in ("speedup", "speedup_plain_torch")]
         rows.append([brush[8:9] + " px wide", *(seconds(figures[f"{key}{way}_s"]) for way in ways), *ratios])
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _planner_table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -153,7 +143,7 @@ def _planner_table(rows: Sequence[Mapping[str, Any]]) -> str:
         return ""
     ways = ("auto", "windows", "dense", "selected", "patches")
     head = ("Network", "Clicks", "", "Gradient", *ways, "Predicted", "Chosen", "Best", "Ratio")
-    return _table(head, [_planner_row(row, ways) for row in rows])
+    return table(head, [_planner_row(row, ways) for row in rows])
 
 
 def _planner_row(row: Mapping[str, Any], ways: Sequence[str]) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from _report import say
 
-from _engine.bench import Findings, say
+from _engine.bench import Findings
 from _engine.memory import peak_bytes
 from _engine.networks import MAKERS, make_case
 from _engine.patches import best_scan, sample_of
