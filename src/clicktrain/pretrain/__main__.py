@@ -11,7 +11,7 @@ import torch
 import clicktrain.engine  # noqa: F401  before the first large tensor: sets how memory is taken
 from clicktrain.pretrain.pool import Pool
 from clicktrain.pretrain.result import write_result
-from clicktrain.pretrain.train import Report, pretrain
+from clicktrain.pretrain.train import FewClicks, Report, pretrain
 
 logger = logging.getLogger("clicktrain.pretrain")
 
@@ -25,8 +25,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     with Pool(options.pairs, options.side_px, options.seed) as pool:
         pool.fill(min(32, options.pairs))
-        report = Report()
-        for model, report in pretrain(pool, seconds=60 * options.minutes, seed=options.seed):
+        torch.manual_seed(options.seed)
+        model, report = FewClicks(), Report()
+        for report in pretrain(model, pool, seconds=60 * options.minutes, seed=options.seed):
             if report.step % _SAY_EVERY_STEPS == 0:
                 logger.info("step %d, %.1f %% of the time: loss %.3f", report.step, 100 * report.over, report.loss)
         write_result(options.out, model, report, pool, options.seed)

@@ -80,11 +80,12 @@ class Report:
     loss: float = math.nan
 
 
-def pretrain(pool: Pool, *, seconds: float, seed: int) -> Iterator[tuple[FewClicks, Report]]:
-    """Train for a given time.
+def pretrain(model: FewClicks, pool: Pool, *, seconds: float, seed: int) -> Iterator[Report]:
+    """Train a model in place for a given time.
 
     Parameters
     ----------
+    model : FewClicks
     pool : Pool
         Generated images.
     seconds : float
@@ -92,13 +93,11 @@ def pretrain(pool: Pool, *, seconds: float, seed: int) -> Iterator[tuple[FewClic
 
     Yields
     ------
-    model : FewClicks
-    report : Report
+    Report
         After every step.
     """
-    torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    model, report = FewClicks(), Report()
+    report = Report()
     optimizer = torch.optim.AdamW(model.parameters(), lr=_LEARNING_RATE, weight_decay=1e-4)
     begun = time.monotonic()
     while (over := (time.monotonic() - begun) / seconds) < 1:
@@ -110,7 +109,7 @@ def pretrain(pool: Pool, *, seconds: float, seed: int) -> Iterator[tuple[FewClic
         optimizer.zero_grad()
         mean = loss if math.isnan(report.loss) else 0.99 * report.loss + 0.01 * loss
         report = Report(report.step + 1, report.tasks + _TASKS_PER_STEP, over, mean)
-        yield model, report
+        yield report
 
 
 def _pace(step: int, over: float) -> float:
