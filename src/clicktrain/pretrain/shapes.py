@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
     from clicktrain.types import AnyArray, IntArray
 
-__all__ = ["Outline", "cells", "draw_outlines", "fibres", "outline_points", "regions"]
+__all__ = ["Outline", "cells", "draw_outlines", "fibres", "random_points", "regions"]
 
 _Px = tuple[int, int]
+# Radii that an outline is stored as.
 _ANGLES = 64
+_FAR_PX = 1e3
 
 
 def regions(shape_px: _Px, rng: np.random.Generator, scale_px: float, share: float, roughness: float) -> AnyArray:
@@ -33,11 +35,16 @@ def regions(shape_px: _Px, rng: np.random.Generator, scale_px: float, share: flo
     share : float
     roughness : float
         0 is smooth.
+
+    Returns
+    -------
+    ndarray of shape shape_px, float64
     """
     smooth = ndi.gaussian_filter(rng.standard_normal(shape_px), scale_px / 3, mode="wrap")
     field = smooth / smooth.std() + roughness * fractal_noise(shape_px, rng, 1.5)
     inside = field > np.quantile(field, 1 - share)
-    return _signed_distance(inside)
+    distance_px: AnyArray = ndi.distance_transform_edt(inside) - ndi.distance_transform_edt(~inside)
+    return distance_px
 
 
 def cells(shape_px: _Px, rng: np.random.Generator, spacing_px: float, warp_px: float) -> tuple[IntArray, AnyArray]:
@@ -55,12 +62,18 @@ def cells(shape_px: _Px, rng: np.random.Generator, spacing_px: float, warp_px: f
     Returns
     -------
     numbers : ndarray of shape shape_px, int64
+        Of the cell that a pixel lies in, from 0.
     distance_px : ndarray of shape shape_px, float64
-        About the distance to the nearest border.
+        About the distance to the nearest border: exact between two seeds, less elsewhere.
+
+    References
+    ----------
+    Worley 1996, A cellular texture basis function, SIGGRAPH: the difference of the distances to the two nearest seeds.
     """
-    margin = 2 * spacing_px
-    extent = np.array(shape_px) + 2 * margin
-    seeds = rng.uniform(0, extent, (max(3, int(np.prod(extent) / spacing_px**2)), 2)) - margin
+    # Cells at the edge of the image have neighbours outside.
+    margin_px = 2 * spacing_px
+    extent_px = np.array(shape_px) + 2 * margin_px
+    seeds = rng.uniform(0, extent_px, (max(3, int(np.prod(extent_px) / spacing_px**2)), 2)) - margin_px
     places = np.stack(np.meshgrid(*map(np.arange, shape_px), indexing="ij"), -1).astype(float)
     for axis in range(2):
         places[..., axis] += warp_px * fractal_noise(shape_px, rng, 2.0)
@@ -77,26 +90,36 @@ def fibres(shape_px: _Px, rng: np.random.Generator, count: int, curl: float, ang
     rng : Generator
     count : int
     curl : float
-        Standard deviation of the change of direction per pixel, in radians.
+        Standard deviation of the change of direction per pixel, before it is smoothed, in radians.
     angle, spread : float
-        Mean and standard deviation of the directions, in radians.
+        Mean and standard deviation of the directions, in radians, from the rows on.
+
+    Returns
+    -------
+    ndarray of shape shape_px, float64
     """
     clear = np.ones(shape_px, bool)
-    steps = 2 * max(shape_px)
     for _ in range(count):
-        bends = ndi.gaussian_filter1d(rng.normal(0, curl, steps), 4) * 3
-        directions = rng.normal(angle, spread) + np.cumsum(bends)
-        y, x = (
-            rng.uniform(0, n) + np.cumsum(d)
-            for n, d in zip(shape_px, (np.sin(directions), np.cos(directions)), strict=True)
-        )
-        rows, columns = (
-            np.round(v - v[steps // 2] + rng.uniform(0, n)).astype(int) for v, n in zip((y, x), shape_px, strict=True)
-        )
-        seen = (rows >= 0) & (rows < shape_px[0]) & (columns >= 0) & (columns < shape_px[1])
-        clear[rows[seen], columns[seen]] = False
-    distance: AnyArray = ndi.distance_transform_edt(clear) if not clear.all() else np.full(shape_px, 1e3)
-    return distance
+        clear[_fibre(shape_px, rng, curl, angle, spread)] = False
+    distance_px: AnyArray = ndi.distance_transform_edt(clear) if not clear.all() else np.full(shape_px, _FAR_PX)
+    return distance_px
+
+
+def _fibre(
+    shape_px: _Px, rng: np.random.Generator, curl: float, angle: float, spread: float
+) -> tuple[IntArray, IntArray]:
+    """Rows and columns of the pixels in the image that a line passes, whose middle lies anywhere in the image."""
+    steps = 2 * max(shape_px)
+    bends = 3 * ndi.gaussian_filter1d(rng.normal(0, curl, steps), 4)
+    directions = rng.normal(angle, spread) + np.cumsum(bends)
+    # Not used: so a seed gives the scenes that the shipped weights were trained on.
+    rng.uniform(size=2)
+    rows, columns = (
+        np.round(way - way[steps // 2] + rng.uniform(0, n)).astype(np.int64)
+        for way, n in zip((np.cumsum(np.sin(directions)), np.cumsum(np.cos(directions))), shape_px, strict=True)
+    )
+    seen = (rows >= 0) & (rows < shape_px[0]) & (columns >= 0) & (columns < shape_px[1])
+    return rows[seen], columns[seen]
 
 
 class Outline:
@@ -114,6 +137,11 @@ class Outline:
     roughness : float
         Relative amplitude of the wavering.
     rng : Generator
+
+    Attributes
+    ----------
+    radii_px : ndarray of shape (64,), float64
+        Distance of the outline from the centre, all around, from the direction of the rows on.
     """
 
     def __init__(
@@ -129,6 +157,7 @@ class Outline:
         turns = np.linspace(0, 2 * np.pi, _ANGLES, endpoint=False)
         long, short = radius_px * np.sqrt(elongation), radius_px / np.sqrt(elongation)
         ellipse = long * short / np.hypot(short * np.cos(turns - angle), long * np.sin(turns - angle))
+        # Order 1 would move the outline, not change its shape.
         orders = np.arange(2, 8)
         waves = rng.normal(0, 1 / orders, len(orders)) @ np.cos(
             orders[:, None] * turns + rng.uniform(0, 2 * np.pi, (len(orders), 1))
@@ -136,7 +165,17 @@ class Outline:
         self.radii_px = np.maximum(ellipse * (1 + roughness * waves), 0.3 * short)
 
     def depth(self, rows: slice, columns: slice) -> AnyArray:
-        """Depth of a window's pixels below the outline, relative to the radius: 1 at the centre, 0 at the outline."""
+        """Depth of a window's pixels below the outline, relative to the radius: 1 at the centre, 0 at the outline.
+
+        Parameters
+        ----------
+        rows, columns : slice
+            The window, of shape (Y, X).
+
+        Returns
+        -------
+        ndarray of shape (Y, X), float64
+        """
         dy = np.arange(rows.start, rows.stop)[:, None] - self.centre_px[0]
         dx = np.arange(columns.start, columns.stop)[None] - self.centre_px[1]
         turn = np.arctan2(dy, dx) % (2 * np.pi) * _ANGLES / (2 * np.pi)
@@ -147,7 +186,7 @@ class Outline:
         return depth
 
     def window(self, shape_px: _Px) -> tuple[slice, slice] | None:
-        """The part of the image that the outline lies in."""
+        """Rows and columns of the image that the outline lies in; None where it lies outside."""
         reach = float(self.radii_px.max())
         bounds = [
             (max(0, int(c - reach)), min(n, int(c + reach) + 2)) for c, n in zip(self.centre_px, shape_px, strict=True)
@@ -170,27 +209,33 @@ def draw_outlines(shape_px: _Px, outlines: Sequence[Outline]) -> tuple[IntArray,
     numbers : ndarray of shape shape_px, int64
         Number of the outline on top, from 1; 0 outside.
     distance_px : ndarray of shape shape_px, float64
-        Signed distance to the nearest outline, positive inside.
+        Signed distance to the nearest outline, positive inside; things that touch have a border between them.
     """
     numbers = np.zeros(shape_px, np.int64)
     for number, outline in enumerate(outlines, start=1):
         window = outline.window(shape_px)
         if window is not None:
             numbers[window][outline.depth(*window) > 0] = number
-    # Things that touch have a border between them.
     within = (numbers > 0) & (ndi.minimum_filter(numbers, 3) == ndi.maximum_filter(numbers, 3))
     inner, outer = ndi.distance_transform_edt(within) + 0.5, ndi.distance_transform_edt(numbers == 0)
     return numbers, np.where(numbers > 0, inner, -outer)
 
 
-def outline_points(distance_px: AnyArray, depth_px: float, count: int, rng: np.random.Generator) -> AnyArray:
-    """Random places about `depth_px` below the border of regions, of shape (N, 2), N up to `count`."""
-    places = np.argwhere(np.abs(distance_px - depth_px) < 1)
+def random_points(allowed: AnyArray, count: int, rng: np.random.Generator) -> AnyArray:
+    """Draw pixels of a mask, with repetition.
+
+    Parameters
+    ----------
+    allowed : ndarray of shape (Y, X), bool
+    count : int
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of shape (count, 2), float64
+        Rows and columns; (0, 2) where nothing is allowed.
+    """
+    places = np.argwhere(allowed)
     if not len(places):
         return np.zeros((0, 2))
     return places[rng.integers(len(places), size=count)].astype(float)
-
-
-def _signed_distance(inside: AnyArray) -> AnyArray:
-    distance: AnyArray = ndi.distance_transform_edt(inside) - ndi.distance_transform_edt(~inside)
-    return distance
