@@ -1,4 +1,4 @@
-"""From grey values to an image: blur, uneven light, noise, a camera's curve."""
+"""From grey values to an image: blur, a camera's curve, uneven light, noise."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Microscope", "random_microscope"]
 
+_BRIGHTEST = 1.6
+_SPARSE = 2.5
+
 
 @dataclass(frozen=True, slots=True)
 class Microscope:
-    """How a picture is taken.
+    """How a picture is taken: blur, a camera's curve, uneven light, photon noise, other noise, in this order.
 
     Parameters
     ----------
     blur_px : float
+        Standard deviation of a Gaussian.
     shading : float
-        Relative amplitude of uneven light.
+        Standard deviation of uneven light, relative to the light.
     noise : float
         Standard deviation of what is added, where 1 is the range of the grey values.
     grain_px : float
@@ -32,9 +36,11 @@ class Microscope:
     photons : float
         At a grey value of 1; inf has no photon noise.
     gamma : float
+        Exponent of the camera's curve.
     sparse : bool
         Whether the ground is brought to almost nothing, as in fluorescence.
     negative : bool
+        Whether light things come out dark.
     """
 
     blur_px: float
@@ -58,8 +64,8 @@ class Microscope:
         -------
         ndarray of shape (Y, X), float32
         """
-        light = np.clip(ndi.gaussian_filter(values, self.blur_px) if self.blur_px else values, 0, 1.6)
-        light = light ** (2.5 * self.gamma if self.sparse else self.gamma)
+        light = np.clip(ndi.gaussian_filter(values, self.blur_px) if self.blur_px else values, 0, _BRIGHTEST)
+        light = light ** (_SPARSE * self.gamma if self.sparse else self.gamma)
         light = light * (1 + self.shading * fractal_noise(light.shape, rng, 2.5))
         light = np.maximum(light, 0)
         if np.isfinite(self.photons):
@@ -70,7 +76,16 @@ class Microscope:
 
 
 def random_microscope(rng: np.random.Generator) -> Microscope:
-    """Choose how images are taken."""
+    """Choose how images are taken.
+
+    Parameters
+    ----------
+    rng : Generator
+
+    Returns
+    -------
+    Microscope
+    """
     return Microscope(
         blur_px=float(rng.choice([0, rng.uniform(0.3, 2.0)], p=(0.25, 0.75))),
         shading=float(rng.choice([0, rng.uniform(0, 0.25)])),

@@ -92,7 +92,7 @@ def fibres(shape_px: _Px, rng: np.random.Generator, count: int, curl: float, ang
     curl : float
         Standard deviation of the change of direction per pixel, before it is smoothed, in radians.
     angle, spread : float
-        Mean and standard deviation of the directions, in radians, from the rows on.
+        Mean and standard deviation of the directions, in radians; 0 is along the rows.
 
     Returns
     -------
@@ -141,7 +141,7 @@ class Outline:
     Attributes
     ----------
     radii_px : ndarray of shape (64,), float64
-        Distance of the outline from the centre, all around, from the direction of the rows on.
+        Distance of the outline from the centre, all around from an angle of 0 on.
     """
 
     def __init__(

@@ -11,15 +11,19 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_strokes"]
 
+# Strokes for every pixel that is asked for, at most.
+_TRIES = 4
+
 
 def draw_strokes(classes: IntArray, per_class: int, length_px: int, rng: np.random.Generator) -> IntArray:
-    """Label about `per_class` pixels of every class by strokes that stay inside it.
+    """Label pixels of every class by strokes that stay inside it.
 
     Parameters
     ----------
     classes : ndarray of shape (Y, X), int
         0 is unknown.
     per_class : int
+        Pixels of each class, or all where there are fewer; now and then less where new ones are hard to hit.
     length_px : int
         Longest stroke.
     rng : Generator
@@ -32,9 +36,10 @@ def draw_strokes(classes: IntArray, per_class: int, length_px: int, rng: np.rand
     drawn = np.zeros(classes.shape, np.int64)
     for number in np.unique(classes[classes > 0]):
         places = np.argwhere(classes == number)
-        wanted, tries = min(per_class, len(places)), 0
-        while wanted > 0 and tries < 4 * per_class:
-            tries += 1
+        wanted = min(per_class, len(places))
+        for _ in range(_TRIES * per_class):
+            if wanted == 0:
+                break
             stroke = _stroke(classes, places[rng.integers(len(places))], length_px, rng)[:wanted]
             wanted -= len({place for place in stroke if drawn[place] == 0})
             for place in stroke:
@@ -43,6 +48,7 @@ def draw_strokes(classes: IntArray, per_class: int, length_px: int, rng: np.rand
 
 
 def _stroke(classes: IntArray, start: IntArray, length_px: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Pixels of a wavering line from `start` up to where it leaves the class."""
     angles = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.3, length_px))
     rows = np.round(start[0] + np.cumsum(np.sin(angles)) - np.sin(angles[0])).astype(int)
     columns = np.round(start[1] + np.cumsum(np.cos(angles)) - np.cos(angles[0])).astype(int)
