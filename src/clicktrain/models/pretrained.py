@@ -13,7 +13,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from clicktrain.engine.densify import densify
-from clicktrain.models.ridge import ridge
+from clicktrain.models.ridge import evidence_of, ridge
 from clicktrain.models.trunk import Trunk
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddedHead", "Embedding"]
 
 _WEIGHTS = "embedding.safetensors"
-# Where the evidence, the logarithm of the number of clicks, is 0.
-_USUAL_CLICKS = 100
 
 
 class Embedding(nn.Module):
@@ -50,7 +48,7 @@ class Embedding(nn.Module):
 
     def at_evidence(self, clicks: int) -> tuple[float, float]:
         """Penalty and scale of the scores for a number of clicks."""
-        evidence = math.log(max(clicks, 1) / _USUAL_CLICKS)
+        evidence = evidence_of(clicks)
         penalty, sharpness = (math.exp(float(line[0] + line[1] * evidence)) for line in (self.penalty, self.sharpness))
         return penalty, sharpness
 

@@ -9,6 +9,8 @@ from clicktrain.models.stem import correlate_separably, gaussian_kernels
 
 __all__ = ["Inlet", "Refiner", "Trunk"]
 
+_LOOK_CHANNELS = 8
+
 
 def centre(values: Tensor, margin_px: int) -> Tensor:
     """Cut `margin_px` off every side of (B, C, Y, X)."""
@@ -25,7 +27,14 @@ class Inlet(nn.Module):
     Parameters
     ----------
     sigma_px : float
-        Size of the surroundings.
+        Size of the surroundings: standard deviation of a Gaussian.
+
+    Attributes
+    ----------
+    margin_px : int
+        How far the surroundings reach.
+    exact_fov : tuple of int
+        Field of view, (y, x), in pixels.
     """
 
     kernel: Tensor
@@ -40,11 +49,20 @@ class Inlet(nn.Module):
         self.exact_fov = (side_px, side_px)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Give the views, (B, 3, Y - fov + 1, X - fov + 1), of grey values (B, 1, Y, X) of mean 0 and deviation 1."""
+        """Compute the views.
+
+        Parameters
+        ----------
+        image : Tensor of shape (B, 1, Y, X)
+            Grey values of mean 0 and deviation 1.
+
+        Returns
+        -------
+        Tensor of shape (B, 3, Y - fov + 1, X - fov + 1)
+        """
         squashed = torch.asinh(3 * image)
-        mean, square = correlate_separably(torch.cat((squashed, squashed * squashed), dim=1), self.kernel).chunk(
-            2, dim=1
-        )
+        moments = torch.cat((squashed, squashed * squashed), dim=1)
+        mean, square = correlate_separably(moments, self.kernel).chunk(2, dim=1)
         m = self.margin_px
         inner, plain = squashed[..., m:-m, m:-m], image[..., m:-m, m:-m]
         local = (inner - mean) / ((square - mean * mean).clamp_min(0) + 0.01).sqrt()
@@ -53,6 +71,8 @@ class Inlet(nn.Module):
 
 class Trunk(nn.Module):
     """Patch network: pairs of 3 x 3 convolutions, the second of each pair halving the patch.
+
+    The first convolution of every pair but one adds to what is there, as in a residual network.
 
     The values of the patch's centre after every level are added up through 1 x 1 convolutions and mixed once more, so
     the embedding tells what is at the pixel and what lies around it.
@@ -65,6 +85,11 @@ class Trunk(nn.Module):
         Pairs of convolutions.
     out_channels : int
         Length of the embedding.
+
+    Attributes
+    ----------
+    fov_px : int
+        Side of the patch.
 
     References
     ----------
@@ -84,10 +109,8 @@ class Trunk(nn.Module):
         self.activation = nn.ReLU()
         # Halved `levels` times, from 2 ** (levels + 2) - 3 down to 1, after the inlet.
         self.fov_px = self.inlet.exact_fov[0] - 1 + 2 ** (levels + 2) - 3
-        self._centres_px = [
-            2 ** (levels + 1 - level) - 3 if level == 0 else 2 ** (levels + 1 - level) - 2
-            for level in range(levels + 1)
-        ]
+        # What lies around the patch's centre after the first convolution, and after each that halves.
+        self._centres_px = [2 ** (levels + 1) - 3, *(2 ** (levels - level) - 2 for level in range(levels))]
 
     def forward(self, patch: Tensor) -> Tensor:
         """Embed the patch's centre.
@@ -113,22 +136,27 @@ class Trunk(nn.Module):
 
 
 class Refiner(nn.Module):
-    """Patch network that looks at the scores around a pixel and at what lies there, for one class at a time.
+    """Layers that look at the scores around a pixel and at what lies there, for one class at a time.
+
+    At first they add nothing to the scores. They serve to train the trunk on whole images, where
+    `clicktrain.pretrain.padded.refine` runs them; there is no form for patches.
 
     Parameters
     ----------
     embedding : int
         Channels of the trunk's embedding.
     width : int
+        Channels inside.
     levels : int
+        Convolutions, each with taps twice as far apart as the last.
     """
 
     def __init__(self, embedding: int = 48, width: int = 16, levels: int = 4) -> None:
         super().__init__()
-        self.look = nn.Conv2d(embedding, 8, 1)
-        self.convs = nn.ModuleList(
-            [nn.Conv2d(8 + 3 if level == 0 else width, width, 3, stride=2) for level in range(levels)]
-        )
+        self.look = nn.Conv2d(embedding, _LOOK_CHANNELS, 1)
+        # Beside the look: the score, the best of the other classes, the evidence.
+        channels = [_LOOK_CHANNELS + 3, *(width for _ in range(levels - 1))]
+        self.convs = nn.ModuleList([nn.Conv2d(inside, width, 3, stride=2) for inside in channels])
         self.heads = nn.ModuleList([nn.Conv2d(width, 1, 1) for _ in range(levels)])
         for head in self.heads:
             nn.init.zeros_(head.weight)  # type: ignore[arg-type]

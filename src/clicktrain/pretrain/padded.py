@@ -16,7 +16,19 @@ __all__ = ["embed", "refine"]
 
 
 def embed(trunk: Trunk, image: Tensor) -> Tensor:
-    """Embed every pixel of images (B, 1, Y, X); the outermost ones see zeros beyond the border."""
+    """Embed every pixel of images.
+
+    Parameters
+    ----------
+    trunk : Trunk
+    image : Tensor of shape (B, 1, Y, X)
+        Grey values of mean 0 and deviation 1; sides larger than the inlet's margin.
+
+    Returns
+    -------
+    Tensor of shape (B, D, Y, X)
+        Those nearer to the border than half the field of view see zeros beyond it.
+    """
     m = trunk.inlet.margin_px
     views = trunk.inlet(F.pad(image, (m, m, m, m), mode="reflect"))
     values = trunk.activation(_spaced(trunk.first, views.contiguous(memory_format=torch.channels_last), 1))
@@ -31,8 +43,23 @@ def embed(trunk: Trunk, image: Tensor) -> Tensor:
 
 
 def refine(refiner: Refiner, scores: Tensor, embedding: Tensor, evidence: float) -> Tensor:
-    """Add to scores (K, Y, X) what their surroundings tell, given the embedding (1, D, Y, X)."""
+    """Add to the scores of an image what their surroundings tell.
+
+    Parameters
+    ----------
+    refiner : Refiner
+    scores : Tensor of shape (K, Y, X)
+    embedding : Tensor of shape (1, D, Y, X)
+    evidence : float
+        How many clicks there were, see `evidence_of`.
+
+    Returns
+    -------
+    Tensor of shape (K, Y, X)
+    """
+    # The classes are a batch: they take the same weights, so their number and order are free.
     look = refiner.look(embedding).expand(len(scores), -1, -1, -1)
+    # For each class the best score of the others.
     others = torch.stack([torch.cat((scores[:k], scores[k + 1 :])).amax(0) for k in range(len(scores))])
     known = torch.full_like(scores, evidence)
     values = torch.cat((torch.stack((scores, others, known), 1), look), 1)
@@ -44,5 +71,6 @@ def refine(refiner: Refiner, scores: Tensor, embedding: Tensor, evidence: float)
 
 
 def _spaced(conv: nn.Module, values: Tensor, spacing_px: int) -> Tensor:
+    """Convolve with taps `spacing_px` apart, as strides of that product in all would in a patch."""
     weight, bias = conv.weight, conv.bias
     return F.conv2d(values, weight, bias, padding=spacing_px, dilation=spacing_px)  # type: ignore[arg-type]

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save
 
 import clicktrain
-from clicktrain.io.files import write_whole
+from clicktrain.errors import StorageError
+from clicktrain.io.files import ensure_writable, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,28 +18,58 @@ if TYPE_CHECKING:
     from clicktrain.pretrain.pool import Pool
     from clicktrain.pretrain.train import FewClicks, Report
 
-__all__ = ["write_result"]
+__all__ = ["ensure_result_writable", "write_result"]
+
+_SUFFIX = ".safetensors"
+# Only helps to train.
+_LEFT_BEHIND = "refiner."
+
+
+def ensure_result_writable(path: Path) -> None:
+    """Find out before the training that its result could not be written.
+
+    Raises
+    ------
+    StorageError
+        If `path` does not end in `.safetensors`, or if it or the file beside it cannot be written now.
+    """
+    if path.suffix != _SUFFIX:
+        raise StorageError(f"the file to write must end in {_SUFFIX}, got `{path}`.")
+    ensure_writable(path)
+    ensure_writable(_provenance_path(path))
 
 
 def write_result(path: Path, model: FewClicks, report: Report, pool: Pool, seed: int) -> None:
-    """Write what ships of a pretrained model, `path`, and its provenance, the same name with `.json`.
+    """Write what ships of a pretrained model, and beside it how it was made: the same name with `.json`.
 
     Parameters
     ----------
     path : Path
+        Ends in `.safetensors`; files that are there are replaced.
     model : FewClicks
     report : Report
         Of the last step.
     pool : Pool
+        What it was trained on.
     seed : int
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be written; it is then as it was.
     """
-    kept = {
-        name: tensor.detach().contiguous()
-        for name, tensor in model.state_dict().items()
-        # The refiner only helps to train.
-        if not name.startswith("refiner.")
-    }
-    provenance = {
+    tensors = model.state_dict().items()
+    kept = {name: tensor.detach().contiguous() for name, tensor in tensors if not name.startswith(_LEFT_BEHIND)}
+    _write(path, save(kept))
+    _write(_provenance_path(path), json.dumps(_provenance(report, pool, seed), indent=2).encode())
+
+
+def _provenance_path(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _provenance(report: Report, pool: Pool, seed: int) -> dict[str, object]:
+    return {
         "made_by": "python -m clicktrain.pretrain",
         "versions": {"napari-clicktrain": clicktrain.__version__, "torch": torch.__version__},
         "data": "generated images only (clicktrain.pretrain.scenes)",
@@ -50,9 +81,10 @@ def write_result(path: Path, model: FewClicks, report: Report, pool: Pool, seed:
         "seed": seed,
         "licence": "BSD-3-Clause, as the package",
     }
-    write_whole(path, lambda beside: _write(beside, save(kept)))
-    write_whole(path.with_suffix(".json"), lambda beside: _write(beside, json.dumps(provenance, indent=2).encode()))
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+    def write(beside: Path) -> None:
+        beside.write_bytes(content)
+
+    write_whole(path, write)

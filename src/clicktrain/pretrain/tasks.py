@@ -57,7 +57,7 @@ def random_task(shown: IntArray, rng: np.random.Generator, margin_px: int) -> Ta
     Returns
     -------
     Task or None
-        None where the first image shows too little to tell apart. Small classes may get no strokes.
+        None where the first image shows too little to tell apart. Every class of a task has strokes.
     """
     window = inner_window(margin_px)
     counts = np.bincount(shown[0][window].ravel(), minlength=int(shown.max()) + 1)

@@ -1,4 +1,9 @@
-"""Train trunk and refiner so that a closed-form head on a few strokes labels the rest of the image, and another one."""
+"""Train trunk and refiner so that a closed-form head on a few strokes labels the rest of the image, and another one.
+
+References
+----------
+Bertinetto et al. 2019, arXiv 1805.08136: training through a closed-form head, task by task.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +17,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from clicktrain.models.ridge import ridge
+from clicktrain.errors import ImageError
+from clicktrain.models.ridge import evidence_of, ridge
 from clicktrain.models.trunk import Refiner, Trunk
 from clicktrain.pretrain.padded import embed, refine
-from clicktrain.pretrain.tasks import Task, random_task
+from clicktrain.pretrain.tasks import Task, inner_window, random_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from clicktrain.pretrain.pool import Pool
+    from clicktrain.types import IntArray
 
 __all__ = ["FewClicks", "Report", "pretrain"]
 
-MARGIN_PX = 20
+# Nothing is labelled or asked for in the border, where the padded form sees most zeros.
+_MARGIN_PX = 20
 _QUERIES = 3000
 _TASKS_PER_STEP = 2
+_WEIGHT_OF_PLAIN = 0.5
 _LEARNING_RATE = 2e-3
+_WARM_UP_STEPS = 200
+_MOST_DRAWS = 1000
 
 
 class FewClicks(nn.Module):
@@ -35,29 +46,49 @@ class FewClicks(nn.Module):
 
     The refiner sees the head's scores around a pixel. It spares the trunk to learn what the neighbours tell anyway, and
     is left behind after training.
+
+    Parameters
+    ----------
+    width, levels : int
+        Of the trunk.
+    embedding : int
+        Length of the embedding.
+
+    Attributes
+    ----------
+    penalty, sharpness : Parameter of shape (2,)
+        Logarithms of the head's penalty and of the scale of its scores: offset, and slope over the evidence.
     """
 
     def __init__(self, width: int = 32, levels: int = 5, embedding: int = 48) -> None:
         super().__init__()
         self.trunk = Trunk(width, levels, embedding)
         self.refiner = Refiner(embedding)
-        # Logarithms of the head's penalty and of the scores' scale, each a line over the logarithm of the clicks.
         self.penalty = nn.Parameter(torch.tensor([-4.0, 0.0]))
         self.sharpness = nn.Parameter(torch.tensor([1.8, 0.0]))
 
     def scores(self, embedding: Tensor, task: Task) -> tuple[Tensor, Tensor]:
-        """Scores (2, K, Y, X) of both images, as the head gives them and refined."""
+        """Fit the head to the strokes and score every pixel of both images.
+
+        Parameters
+        ----------
+        embedding : Tensor of shape (2, D, Y, X)
+        task : Task
+
+        Returns
+        -------
+        plain, refined : Tensor of shape (2, K, Y, X)
+            As the head gives them, and after the refiner.
+        """
         strokes = torch.from_numpy(task.strokes)
         known = strokes > 0
-        evidence = math.log(int(known.sum()) / 100)
+        evidence = evidence_of(int(known.sum()))
         penalty, sharpness = (torch.exp(line[0] + line[1] * evidence) for line in (self.penalty, self.sharpness))
         clicked = embedding[0].permute(1, 2, 0)[known]
         coefficients = ridge(clicked, strokes[known] - 1, task.n_classes, penalty)
         plain = sharpness * F.conv2d(embedding, coefficients[:, :-1, None, None], coefficients[:, -1])
-        refined = torch.stack(
-            [refine(self.refiner, s, e[None], evidence) for s, e in zip(plain, embedding, strict=True)]
-        )
-        return plain, refined
+        refined = [refine(self.refiner, s, e[None], evidence) for s, e in zip(plain, embedding, strict=True)]
+        return plain, torch.stack(refined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +102,7 @@ class Report:
     over : float
         Share of the time that is over, 0 to 1.
     loss : float
-        Cross-entropy of the plain head, a running mean.
+        Cross-entropy of the plain head, a running mean; NaN before the first step.
     """
 
     step: int = 0
@@ -81,75 +112,99 @@ class Report:
 
 
 def pretrain(model: FewClicks, pool: Pool, *, seconds: float, seed: int) -> Iterator[Report]:
-    """Train a model in place for a given time.
+    """Train a model in place for a given time, one step at least.
 
     Parameters
     ----------
     model : FewClicks
     pool : Pool
-        Generated images.
+        Generated images; its `with` block is open.
     seconds : float
+        Above 0.
     seed : int
+        Of the tasks and the turns of the images.
 
     Yields
     ------
     Report
         After every step.
+
+    Raises
+    ------
+    ImageError
+        If the images show too little for any task.
+    RuntimeError
+        If the gradient is no longer finite; the model is then as after the last step.
     """
     rng = np.random.default_rng(seed)
     report = Report()
     optimizer = torch.optim.AdamW(model.parameters(), lr=_LEARNING_RATE, weight_decay=1e-4)
     begun = time.monotonic()
-    while (over := (time.monotonic() - begun) / seconds) < 1:
+    while report.over < 1:
         for group in optimizer.param_groups:
-            group["lr"] = _LEARNING_RATE * _pace(report.step, over)
-        loss = _step(model, pool, rng)
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+            group["lr"] = _LEARNING_RATE * _pace(report.step, report.over)
+        loss = _step(model, optimizer, pool, rng)
         mean = loss if math.isnan(report.loss) else 0.99 * report.loss + 0.01 * loss
+        over = min(1.0, (time.monotonic() - begun) / seconds)
         report = Report(report.step + 1, report.tasks + _TASKS_PER_STEP, over, mean)
         yield report
 
 
 def _pace(step: int, over: float) -> float:
     """Share of the learning rate: rising over the first steps, then falling with the time that is left."""
-    return min(1, (step + 1) / 200) * (0.5 * (1 + math.cos(math.pi * over)) + 0.01)
+    return min(1, (step + 1) / _WARM_UP_STEPS) * (0.5 * (1 + math.cos(math.pi * over)) + 0.01)
 
 
-def _step(model: FewClicks, pool: Pool, rng: np.random.Generator) -> float:
-    """Add up the gradient of some tasks; returns the mean loss of the plain head."""
+def _step(model: FewClicks, optimizer: torch.optim.Optimizer, pool: Pool, rng: np.random.Generator) -> float:
+    """Learn from some tasks; returns the mean loss of the plain head."""
     losses = []
     for _ in range(_TASKS_PER_STEP):
         images, task = _draw(pool, rng)
         plain, refined = model.scores(embed(model.trunk, images), task)
         places, wanted = _queries(task, rng)
         by_head, by_refiner = (F.cross_entropy(s.permute(0, 2, 3, 1)[places], wanted) for s in (plain, refined))
-        ((0.5 * by_head + by_refiner) / _TASKS_PER_STEP).backward()  # type: ignore[no-untyped-call]
+        loss = (_WEIGHT_OF_PLAIN * by_head + by_refiner) / _TASKS_PER_STEP
+        loss.backward()  # type: ignore[no-untyped-call]
         losses.append(float(by_head.detach()))
+    # A step along a gradient that is not finite would spoil all weights for good.
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0, error_if_nonfinite=True)
+    optimizer.step()
+    optimizer.zero_grad()
     return float(np.mean(losses))
 
 
 def _draw(pool: Pool, rng: np.random.Generator) -> tuple[Tensor, Task]:
-    while True:
+    """Images (2, 1, Y, X) and a task on them that leaves something to ask for."""
+    for _ in range(_MOST_DRAWS):
         images, shown = pool.draw(rng)
-        task = random_task(shown, rng, MARGIN_PX)
-        if task is not None and len(np.unique(task.strokes)) == task.n_classes + 1:
+        task = random_task(shown, rng, _MARGIN_PX)
+        if task is not None and _askable(task).any():
             return torch.from_numpy(images)[:, None], task
+    raise ImageError(
+        f"the generated images must show two classes or more, got none that do in {_MOST_DRAWS} draws. "
+        "Generate more pairs or larger images."
+    )
+
+
+def _askable(task: Task) -> IntArray:
+    """Classes (2, Y, X) where they may be asked for, 0 elsewhere."""
+    window = (slice(None), *inner_window(_MARGIN_PX))
+    askable = np.zeros_like(task.targets)
+    askable[window] = task.targets[window]
+    askable[0][task.strokes > 0] = 0
+    return askable
 
 
 def _queries(task: Task, rng: np.random.Generator) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Pixels to be asked for, half of them evenly over the classes, and their classes."""
-    inner = np.zeros_like(task.targets)
-    window = (slice(None), slice(MARGIN_PX, -MARGIN_PX), slice(MARGIN_PX, -MARGIN_PX))
-    inner[window] = task.targets[window]
-    inner[0][task.strokes > 0] = 0
-    known = np.flatnonzero(inner)
+    """Pixels to be asked for, half of them evenly over the classes, and their classes from 0."""
+    askable = _askable(task)
+    classes = askable.ravel()
+    known = np.flatnonzero(classes)
     parts = [rng.choice(known, _QUERIES // 2)]
     for number in range(1, task.n_classes + 1):
-        of_class = known[inner.ravel()[known] == number]
+        of_class = known[classes[known] == number]
         if len(of_class):
             parts.append(rng.choice(of_class, _QUERIES // 2 // task.n_classes))
     chosen = np.concatenate(parts)
-    places = tuple(torch.from_numpy(axis) for axis in np.unravel_index(chosen, inner.shape))
-    return places, torch.from_numpy(inner.ravel()[chosen] - 1)
+    places = tuple(torch.from_numpy(axis) for axis in np.unravel_index(chosen, askable.shape))
+    return places, torch.from_numpy(classes[chosen] - 1)
