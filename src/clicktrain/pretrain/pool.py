@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import TYPE_CHECKING, Self
@@ -47,7 +49,7 @@ class Pool:
         self._shown = np.zeros((size, 2, side_px, side_px), np.uint8)
         # Not forked: the threads of torch would be missing in the copy, and the locks they hold would stay shut.
         context = multiprocessing.get_context("spawn")
-        self._worker = ProcessPoolExecutor(1, mp_context=context, initializer=_leave_interrupts_to_parent)
+        self._worker = ProcessPoolExecutor(1, mp_context=context, initializer=_follow_parent)
         self._waiting: deque[Future[tuple[AnyArray, AnyArray]]] = deque()
 
     def __enter__(self) -> Self:
@@ -124,6 +126,15 @@ def _draw_pairs(seeds: range, side_px: int) -> tuple[AnyArray, AnyArray]:
     return np.stack(images), np.stack(shown)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _follow_parent() -> None:
     # Ctrl-C reaches both processes; the parent ends this one, and one message is enough.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        # It was killed, and nobody takes what is made here.
+        os._exit(1)

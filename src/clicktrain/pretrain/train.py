@@ -21,7 +21,8 @@ from clicktrain.errors import ImageError
 from clicktrain.models.ridge import evidence_of, ridge
 from clicktrain.models.trunk import Refiner, Trunk
 from clicktrain.pretrain.padded import embed, refine
-from clicktrain.pretrain.tasks import Task, inner_window, random_task
+from clicktrain.pretrain.queries import askable, draw_queries
+from clicktrain.pretrain.tasks import Task, random_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,8 +162,8 @@ def _step(model: FewClicks, optimizer: torch.optim.Optimizer, pool: Pool, rng: n
     for _ in range(_TASKS_PER_STEP):
         images, task = _draw(pool, rng)
         plain, refined = model.scores(embed(model.trunk, images), task)
-        places, wanted = _queries(task, rng)
-        by_head, by_refiner = (F.cross_entropy(s.permute(0, 2, 3, 1)[places], wanted) for s in (plain, refined))
+        places, wanted = draw_queries(askable(task, _MARGIN_PX), task.n_classes, _QUERIES, rng)
+        by_head, by_refiner = (_cross_entropy(scores, places, wanted) for scores in (plain, refined))
         loss = (_WEIGHT_OF_PLAIN * by_head + by_refiner) / _TASKS_PER_STEP
         loss.backward()  # type: ignore[no-untyped-call]
         losses.append(float(by_head.detach()))
@@ -173,38 +174,20 @@ def _step(model: FewClicks, optimizer: torch.optim.Optimizer, pool: Pool, rng: n
     return float(np.mean(losses))
 
 
+def _cross_entropy(scores: Tensor, places: tuple[IntArray, ...], wanted: IntArray) -> Tensor:
+    """Mean loss of scores (2, K, Y, X) at some pixels."""
+    asked = scores.permute(0, 2, 3, 1)[tuple(map(torch.from_numpy, places))]
+    return F.cross_entropy(asked, torch.from_numpy(wanted))
+
+
 def _draw(pool: Pool, rng: np.random.Generator) -> tuple[Tensor, Task]:
     """Images (2, 1, Y, X) and a task on them that leaves something to ask for."""
     for _ in range(_MOST_DRAWS):
         images, shown = pool.draw(rng)
         task = random_task(shown, rng, _MARGIN_PX)
-        if task is not None and _askable(task).any():
+        if task is not None and askable(task, _MARGIN_PX).any():
             return torch.from_numpy(images)[:, None], task
     raise ImageError(
         f"the generated images must show two classes or more, got none that do in {_MOST_DRAWS} draws. "
         "Generate more pairs or larger images."
     )
-
-
-def _askable(task: Task) -> IntArray:
-    """Classes (2, Y, X) where they may be asked for, 0 elsewhere."""
-    window = (slice(None), *inner_window(_MARGIN_PX))
-    askable = np.zeros_like(task.targets)
-    askable[window] = task.targets[window]
-    askable[0][task.strokes > 0] = 0
-    return askable
-
-
-def _queries(task: Task, rng: np.random.Generator) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Pixels to be asked for, half of them evenly over the classes, and their classes from 0."""
-    askable = _askable(task)
-    classes = askable.ravel()
-    known = np.flatnonzero(classes)
-    parts = [rng.choice(known, _QUERIES // 2)]
-    for number in range(1, task.n_classes + 1):
-        of_class = known[classes[known] == number]
-        if len(of_class):
-            parts.append(rng.choice(of_class, _QUERIES // 2 // task.n_classes))
-    chosen = np.concatenate(parts)
-    places = tuple(torch.from_numpy(axis) for axis in np.unravel_index(chosen, askable.shape))
-    return places, torch.from_numpy(classes[chosen] - 1)
