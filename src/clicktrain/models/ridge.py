@@ -21,7 +21,7 @@ def evidence_of(clicks: int) -> float:
     return math.log(max(clicks, 1) / _USUAL_CLICKS)
 
 
-def balanced_weights(targets: Tensor, n_classes: int) -> Tensor:
+def balanced_weights(targets: Tensor, n_classes: int, dtype: torch.dtype) -> Tensor:
     """Weigh examples so that every class has the same share.
 
     Parameters
@@ -29,13 +29,15 @@ def balanced_weights(targets: Tensor, n_classes: int) -> Tensor:
     targets : Tensor of shape (N,), int64
         0 to K - 1; every class has examples.
     n_classes : int
+    dtype : torch.dtype
+        Of the weights.
 
     Returns
     -------
     Tensor of shape (N,)
         Sums to 1.
     """
-    counts = torch.bincount(targets, minlength=n_classes).clamp_min(1)
+    counts = torch.bincount(targets, minlength=n_classes).clamp_min(1).to(dtype)
     return (1 / (n_classes * counts))[targets]
 
 
@@ -60,7 +62,7 @@ def ridge(features: Tensor, targets: Tensor, n_classes: int, penalty: Tensor | f
     ----------
     Bertinetto et al. 2019, arXiv 1805.08136: closed-form heads that gradients pass through.
     """
-    weights = balanced_weights(targets, n_classes).to(features.dtype)
+    weights = balanced_weights(targets, n_classes, features.dtype)
     mean = weights @ features
     centred = features - mean
     wanted = F.one_hot(targets, n_classes).to(features.dtype) - 1 / n_classes
