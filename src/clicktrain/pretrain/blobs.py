@@ -110,7 +110,8 @@ class Blobs:
     share : float
         Of the image that they would cover without overlap.
     place : {"anywhere", "border", "region"}
-        Where they lie; along the border of the regions or in them, if there are some.
+        Where they lie: a single one at the border of the regions, from within, or all in the regions, if there are
+        some.
     """
 
     blob: Blob
@@ -133,6 +134,4 @@ class Blobs:
             return spread
         if self.place == "region":
             return random_points(distance_px > 0, count, rng)
-        # One row of them fits along the border.
-        fitting = max(1, int((np.abs(distance_px) < 1).sum() / 2 / self.radius_px))
-        return random_points(np.abs(distance_px - 1.2 * self.radius_px) < 1, min(count, fitting), rng)
+        return random_points(np.abs(distance_px - 1.2 * self.radius_px) < 1, 1, rng)

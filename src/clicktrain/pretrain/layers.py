@@ -147,7 +147,7 @@ class Cells:
     warp_px : float
         How far borders stray from straight lines.
     membrane_px : float
-        Width of the membrane.
+        Width of the membrane where it is narrowest, between two seeds; about half as much again on average.
     """
 
     membrane: Surface

@@ -64,7 +64,7 @@ def cells(shape_px: _Px, rng: np.random.Generator, spacing_px: float, warp_px: f
     numbers : ndarray of shape shape_px, int64
         Of the cell that a pixel lies in, from 0.
     distance_px : ndarray of shape shape_px, float64
-        About the distance to the nearest border: exact between two seeds, less elsewhere.
+        At most the distance to the nearest border, which it is on the line between two seeds.
 
     References
     ----------
