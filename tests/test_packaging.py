@@ -99,7 +99,7 @@ def test_base_install_has_no_gui_and_no_cluster() -> None:
 
 
 def test_what_is_imported_is_required_and_what_is_required_is_imported() -> None:
-    known_as = {"PIL": "pillow", "skimage": "scikit-image"}
+    known_as = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}
     # Triton comes with CUDA builds of torch; npe2 reads the manifest; the package may import itself.
     apart = {"triton", "npe2", "clicktrain"}
     imported = {known_as.get(name, name) for name in imported_packages()} - set(sys.stdlib_module_names)
