@@ -313,7 +313,7 @@ class PixelClassifier:
         classifier = cls(
             preset=summary.preset, seed=summary.seed, device=device, pretrained=summary.architecture.pretrained
         )
-        classifier._settings = Preset(network=summary.architecture, training=summary.training)
+        classifier._settings = Preset(network=summary.architecture, training=summary.training, finish=summary.finish)
         classifier._model = FittedModel.restored(summary, weights, classifier._device, name)
         classifier._trained_clicks = summary.clicks
         classifier.class_infos = summary.classes

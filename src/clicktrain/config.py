@@ -12,6 +12,7 @@ __all__ = [
     "PALETTE",
     "ClassInfo",
     "DeviceName",
+    "FinishConfig",
     "ModelSummary",
     "NetworkConfig",
     "Preset",
@@ -94,11 +95,29 @@ class TrainingConfig(_Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1, title="Dropout")]
 
 
+class FinishConfig(_Frozen):
+    """What is done to the probabilities of a whole image; by default nothing."""
+
+    smoothing_px: Annotated[
+        float, Field(ge=0, le=100, title="Smoothing", description="Standard deviation of a Gaussian, in pixels.")
+    ] = 0.0
+    prior: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            title="Prior",
+            description="How far classes are weighed by how common they are in the image, if there are many clicks.",
+        ),
+    ] = 0.0
+
+
 class Preset(_Frozen):
-    """A network and its training."""
+    """A network, its training and what is done to its answers."""
 
     network: NetworkConfig
     training: TrainingConfig
+    finish: FinishConfig = FinishConfig()
 
 
 def preset(name: PresetName, *, pretrained: bool = True) -> Preset:
@@ -135,17 +154,21 @@ _TRAINING = TrainingConfig(
 )
 
 _TREES = 64
+# Chosen on half of the sets that benchmarks/few_clicks.py reports, see docs/explanation/few_clicks.md.
+_FINISH = FinishConfig(smoothing_px=1.25, prior=0.4)
 
 _PRESETS: dict[PresetName, Preset] = {
     "fast": Preset(
         network=NetworkConfig(sigmas_px=(0.7, 1.6, 3.5), width=16, levels=3, members=1, pretrained=True, trees=_TREES),
         training=_TRAINING,
+        finish=_FINISH,
     ),
     "auto": Preset(
         network=NetworkConfig(
             sigmas_px=(0.7, 1.0, 1.6, 3.5, 5.0, 10.0), width=32, levels=4, members=1, pretrained=True, trees=_TREES
         ),
         training=_TRAINING,
+        finish=_FINISH,
     ),
     "wide": Preset(
         network=NetworkConfig(
@@ -157,6 +180,7 @@ _PRESETS: dict[PresetName, Preset] = {
             trees=_TREES,
         ),
         training=_TRAINING,
+        finish=_FINISH,
     ),
 }
 
@@ -181,6 +205,7 @@ class ModelSummary(_Frozen):
     preset: Annotated[PresetName, Field(title="Preset")]
     architecture: Annotated[NetworkConfig, Field(title="Architecture")]
     training: Annotated[TrainingConfig, Field(title="Training")]
+    finish: Annotated[FinishConfig, Field(title="Finish")] = FinishConfig()
     seed: Annotated[int, Field(title="Seed")]
     fov_px: Annotated[tuple[int, int], Field(title="Field of view", description="Patch side, (y, x), in pixels.")]
     n_parameters: Annotated[int, Field(ge=0, title="Parameters", description="Trained weights.")]

@@ -76,7 +76,7 @@ def predict_tiles(
         else:
             tiles.finish()
     yield tiles.progress("predicting")
-    return finished(probabilities, model.n_clicks)
+    return finished(probabilities, model.finish, model.n_clicks)
 
 
 def _classify(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from clicktrain.config import FinishConfig
 from clicktrain.engine.densify import DenseNetwork, densify
 from clicktrain.errors import ModelFileError
 from clicktrain.models.forest import Forest
@@ -47,6 +48,8 @@ class FittedModel:
         Classifies by the stem's features.
     n_clicks : int
         Clicks that it was trained on.
+    finish : FinishConfig
+        What is done to the probabilities of a whole image.
     """
 
     net: PixelNet
@@ -56,6 +59,7 @@ class FittedModel:
     embedded: EmbeddedHead | None = None
     forest: Forest | None = None
     n_clicks: int = 0
+    finish: FinishConfig = FinishConfig()
 
     @classmethod
     def of(cls, net: PixelNet, classes: tuple[int, ...], statistics: ChannelStatistics) -> FittedModel:
@@ -81,7 +85,7 @@ class FittedModel:
 
     def targets(self, numbers: Tensor) -> Tensor:
         """Indices of classes, in the order of the scores, given their numbers."""
-        return torch.searchsorted(torch.tensor(self.classes, device=numbers.device), numbers)
+        return torch.searchsorted(torch.tensor(self.classes, device=numbers.device), numbers.contiguous())
 
     def copied(self) -> FittedModel:
         """Return a copy with a network of its own, so that training can be given up without a trace."""
@@ -130,7 +134,7 @@ class FittedModel:
             ) from error
         statistics = ChannelStatistics(summary.channel_mean, summary.channel_deviation)
         model = cls.of(net.to(device).eval(), numbers, statistics)
-        return replace(model, embedded=embedded, forest=forest, n_clicks=summary.clicks.total)
+        return replace(model, embedded=embedded, forest=forest, n_clicks=summary.clicks.total, finish=summary.finish)
 
 
 def _restored_forest(summary: ModelSummary, weights: dict[str, Tensor]) -> Forest | None:

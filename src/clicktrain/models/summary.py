@@ -51,6 +51,7 @@ def summarise(
         preset=preset,
         architecture=settings.network,
         training=settings.training,
+        finish=settings.finish,
         seed=seed,
         fov_px=model.fov,
         n_parameters=model.n_parameters,
