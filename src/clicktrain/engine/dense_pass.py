@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from clicktrain.engine.fold import fold, unfold
+from clicktrain.engine.fold import unfold
 from clicktrain.engine.recompute import recomputed
 from clicktrain.engine.segments import FoldedMaps, SegmentRun, run_in_pieces
 from clicktrain.kernels.shapes import window
@@ -45,7 +45,7 @@ def run_segments(
     maps = {0: FoldedMaps(image, (1,) * program.ndim)}
     for segment in segments:
         run = SegmentRun.of(program, segment, shape_px)
-        folded = [fold(maps[n].maps, maps[n].folded, segment.folded) for n in run.inputs]
+        folded = [run.refold(n, maps[n]) for n in run.inputs]
         made = _run(run, folded, module)
         maps = {n: maps[n] for n in program.live_after(segment.stop) if n in maps}
         maps |= {n: FoldedMaps(m, segment.folded) for n, m in zip(run.outputs, made, strict=True)}

@@ -11,7 +11,7 @@ import torch
 
 from clicktrain.engine.cover import Cover
 from clicktrain.engine.execute import _CHUNK_PX, _filled
-from clicktrain.engine.fold import fold, unfold
+from clicktrain.engine.fold import unfold
 from clicktrain.engine.live import LiveBytes
 from clicktrain.engine.patch_scan import patches_per_batch
 from clicktrain.engine.places import Places
@@ -149,7 +149,7 @@ class _Sketch:
         maps = {0: FoldedMaps(image, (1,) * self.program.ndim)}
         for segment in segments:
             run = SegmentRun.of(self.program, segment, shape_px)
-            folded = [fold(maps[n].maps, maps[n].folded, segment.folded) for n in run.inputs]
+            folded = [run.refold(n, maps[n]) for n in run.inputs]
             made = self._segment(run, folded)
             maps = {n: maps[n] for n in self.program.live_after(segment.stop) if n in maps}
             maps |= {n: FoldedMaps(m, segment.folded) for n, m in zip(run.outputs, made, strict=True)}
