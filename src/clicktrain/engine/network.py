@@ -223,10 +223,9 @@ class DenseNetwork(nn.Module):
         return scores_px
 
     def refine(self, image: Tensor, precision: Precision = "exact") -> Iterator[Refinement]:
-        """Score every patch of an image, first on a coarse grid of pixels, then on those between, for a viewport.
+        """Score every patch of an image without gradient: pixels far apart first, then those between, each once.
 
-        Each pixel is computed once, without gradient, and is what a call gives. Closing the iterator stops the work;
-        until then the image and the parameters must stay as they are.
+        Closing the iterator stops the work; until then the image and the parameters must stay as they are.
 
         Parameters
         ----------
@@ -237,14 +236,7 @@ class DenseNetwork(nn.Module):
         Yields
         ------
         Refinement
-            First when pixels as far apart as the product of all strides are exact, last when all are.
-
-        Raises
-        ------
-        ShapeError
-            If the image is smaller than the field of view or has other channels.
-        BackendError
-            If the precision is unknown.
+            At first the pixels that lie the product of all strides apart are exact, at last all are.
         """
         _check_choice("precision", precision, get_args(Precision))
         self._scores_px(image)
