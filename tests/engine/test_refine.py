@@ -159,6 +159,12 @@ def test_last_stride_that_nothing_reads_leaves_nothing_to_refine() -> None:
     assert check(dense, torch.randn(1, 1, *(n + 9 for n in dense.fov), dtype=torch.double))[0] == (2, 2)
 
 
+def test_no_images_give_no_scores() -> None:
+    dense = densify(nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(4), nn.Conv2d(2, 2, 2)))
+    *_, last = dense.refine(torch.zeros(0, 1, *(n + 9 for n in dense.fov)))
+    assert (last.scores.shape, last.spacing_px) == ((0, 2, 10, 10), (1, 1))
+
+
 def test_closing_stops_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     dense = densify(nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(4), nn.Conv2d(2, 2, 2)).double())
     refined = dense.refine(torch.randn(1, 1, *(n + 200 for n in dense.fov), dtype=torch.double))

@@ -158,7 +158,7 @@ def run_tiled(
     ClickTrainError
         If not even the smallest tile fits.
     """
-    scores_px, multiple_px = network._scores_px(image), _most_folded(network.program)
+    scores_px, multiple_px = network.scores_px(image, any_float=precision == "fast"), _most_folded(network.program)
     budget_bytes = default_budget_bytes(image.device) if budget_bytes is None else budget_bytes
     with torch.no_grad():
         tile_px = largest_tile(

@@ -185,7 +185,7 @@ class _Walk:
         offsets = product(*(range(min(r, n)) for r, n in zip(ratio, counts, strict=True)))
         for (_, fewer), group in groupby(sorted(offsets, key=kind), key=kind):
             same = list(group)
-            size = max(1, _BATCH_PX // (batch * prod(fewer)))
+            size = max(1, _BATCH_PX // max(1, batch * prod(fewer)))
             for i in range(0, len(same), size):
                 yield same[i : i + size], fewer
 
@@ -219,7 +219,7 @@ class _Canvas:
     def fill(self, firsts: Sequence[_Px], scores: Tensor) -> Refinement:
         """Write fragments (len(firsts) * B, K, *counts), each value into the pixels up to the next ones of its grid."""
         ndim = len(self.shape_px)
-        for first, values in zip(firsts, torch.split(scores, len(self.scores)), strict=True):
+        for first, values in zip(firsts, scores.view(len(firsts), len(self.scores), *scores.shape[1:]), strict=True):
             behind = map(add, first, self.grids[_grid_of(first, self.grids)])
             places = self.blocks
             for axis, (n, i, j) in enumerate(zip(values.shape[2:], first, behind, strict=True)):
