@@ -65,7 +65,7 @@ def checked_scores_px(program: Program, image: Tensor) -> tuple[int, ...]:
     channels, ndim = program.in_channels, program.ndim
     if image.ndim != ndim + 2 or image.shape[1] != channels:
         raise ShapeError(f"image must be (B, {channels}, {'Z, ' * (ndim == 3)}Y, X), got shape {tuple(image.shape)}.")
-    scores_px = tuple(n - f + 1 for n, f in zip(image.shape[2:], program.fov, strict=True))
+    scores_px = program.scores_px(image.shape[2:])
     if min(scores_px) < 1:
         raise ShapeError(
             f"image must be at least {program.fov} px, the field of view, got {tuple(image.shape[2:])}. "

@@ -62,7 +62,7 @@ class Passes:
     def whole(self, plan: DensePlan, image: Tensor) -> Tensor:
         """Scores (B, K, *spatial - fov + 1) of images (B, C, *spatial)."""
         scores = self._maps(plan, image)[self.program.output]
-        scores_px = tuple(n - f + 1 for n, f in zip(image.shape[2:], self.program.fov, strict=True))
+        scores_px = self.program.scores_px(image.shape[2:])
         return window(unfold(scores.maps, scores.folded), (0,) * self.program.ndim, scores_px)
 
     def chosen(self, plan: SelectedPlan, image: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class Passes:
         covering = plan.covering
         if plan.strategy == "patches":
             return self.patches(image, covering.corners)[covering.within[:, 0]]
-        window_px = [s + f - 1 for s, f in zip(covering.side_px, self.program.fov, strict=True)]
+        window_px = self.program.image_px(covering.side_px)
         if plan.strategy == "selected":
             return self._selected(plan, gather_windows(image, covering.corners, window_px))
         count = len(covering.corners) if torch.is_grad_enabled() else max(1, _CHUNK_PX // prod(window_px))
@@ -94,6 +94,6 @@ class Passes:
 
     def _maps(self, plan: DensePlan, image: Tensor) -> dict[int, FoldedMaps]:
         # Images are made larger at their ends, so that their scores fill every fragment of the plan's folds.
-        missing = [-(n - f + 1) % r for n, f, r in zip(image.shape[2:], self.program.fov, plan.folded, strict=False)]
+        missing = [-n % f for n, f in zip(self.program.scores_px(image.shape[2:]), plan.folded, strict=False)]
         filled = reflect_pad(image, [(0, n) for n in missing]) if any(missing) else image
         return run_segments(self.program, plan.segments, filled, self.module, self.most_pieces)

@@ -51,7 +51,7 @@ def pass_bytes(
     precision : {"exact", "fast"}
     """
     planner = network.planner(image.new_empty(0, dtype=torch.bfloat16) if precision == "fast" else image)
-    image_px = tuple(n + f - 1 for n, f in zip(scores_px, network.fov, strict=True))
+    image_px = network.program.image_px(scores_px)
     plan = _plan(planner, strategy, len(image), tuple(scores_px), image_px)
     return peak_bytes(
         network.program,

@@ -88,7 +88,7 @@ def _run(
 ) -> None:
     with sketch.live:
         if isinstance(plan, str):
-            scores_px = [n - f + 1 for n, f in zip(image.shape[2:], sketch.program.fov, strict=True)]
+            scores_px = sketch.program.scores_px(image.shape[2:])
             scores = sketch.patches(image, all_positions(len(image), scores_px, image.device))
         elif isinstance(plan, DensePlan):
             scores = sketch.whole(plan, image)

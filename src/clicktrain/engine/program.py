@@ -8,7 +8,7 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -125,6 +125,14 @@ class Program:
     def ndim(self) -> int:
         """Number of spatial axes."""
         return len(self.fov)
+
+    def scores_px(self, image_px: Sequence[int]) -> tuple[int, ...]:
+        """Scores per axis of an image of `image_px`."""
+        return tuple(n - f + 1 for n, f in zip(image_px, self.fov, strict=True))
+
+    def image_px(self, scores_px: Sequence[int]) -> tuple[int, ...]:
+        """Spatial shape of the image that has `scores_px` scores per axis."""
+        return tuple(n + f - 1 for n, f in zip(scores_px, self.fov, strict=True))
 
     def extent_px(self, number: int) -> tuple[int, ...]:
         """Pixels that one value of tensor `number` sees, per axis."""

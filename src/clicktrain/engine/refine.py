@@ -87,7 +87,7 @@ def refined_scores(
     levels = _levels(program)
     grids = _grids([level.folded for level in levels])
     walk = _Walk(program, plans, module, _bfloat16_state(module, image) if fast else {}, levels, grids)
-    scores_px = tuple(n - f + 1 for n, f in zip(image.shape[2:], program.fov, strict=True))
+    scores_px = program.scores_px(image.shape[2:])
     canvas = _Canvas(image, program.classes, scores_px, grids)
     values = channels_last(image.detach().to(torch.bfloat16 if fast else image.dtype))
     for firsts, scores in walk.fragments(0, [(0,) * program.ndim], scores_px, {0: values}):
