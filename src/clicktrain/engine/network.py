@@ -128,6 +128,8 @@ class DenseNetwork(nn.Module):
 
         Raises
         ------
+        ImageError
+            If the number type of the image is not the module's.
         ShapeError
             If the image is smaller than the field of view or has other channels.
         BackendError
@@ -190,6 +192,8 @@ class DenseNetwork(nn.Module):
 
         Raises
         ------
+        ImageError
+            If the number type of the image is not the module's.
         ShapeError
             If a position has no patch, or the image does not fit.
         BackendError
