@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,7 +15,6 @@ from clicktrain.models.forest import Forest
 from clicktrain.models.nets import PixelNet, build_network
 from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.models.pretrained import EmbeddedHead, Embedding
-from clicktrain.models.trunk import Trunk
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +58,7 @@ class FittedModel:
     embedded: EmbeddedHead | None = None
     forest: Forest | None = None
     n_clicks: int = 0
-    finish: FinishConfig = FinishConfig()
+    finish: FinishConfig = field(default_factory=FinishConfig)
 
     @classmethod
     def of(cls, net: PixelNet, classes: tuple[int, ...], statistics: ChannelStatistics) -> FittedModel:
@@ -152,10 +151,9 @@ def _restored_head(summary: ModelSummary, weights: dict[str, Tensor], device: to
     if not summary.architecture.pretrained:
         return None
     names = [name for name in weights if name.startswith(_EMBEDDING)]
-    embedding = Embedding(Trunk())
-    embedding.load_state_dict({name.removeprefix(_EMBEDDING): weights.pop(name) for name in names})
+    embedding = Embedding.of({name.removeprefix(_EMBEDDING): weights.pop(name) for name in names})
     coefficients = weights.pop(_HEAD)
     wanted = (len(summary.classes), summary.channels * embedding.trunk.out_channels + 1)
     if tuple(coefficients.shape) != wanted:
         raise ValueError(f"the head must be of shape {wanted}")
-    return EmbeddedHead.of(embedding.to(device).eval().requires_grad_(False), coefficients.to(device))
+    return EmbeddedHead.of(embedding.to(device), coefficients.to(device))

@@ -17,6 +17,8 @@ from clicktrain.models.ridge import ridge
 from clicktrain.models.trunk import Trunk
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clicktrain.engine.densify import DenseNetwork
 
 __all__ = ["EmbeddedHead", "Embedding"]
@@ -47,6 +49,15 @@ class Embedding(nn.Module):
         self.trunk = trunk
         self.register_buffer("penalty", torch.tensor([-4.0, 0.0]))
         self.register_buffer("sharpness", torch.tensor([1.8, 0.0]))
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Tensor]) -> Embedding:
+        """Make an embedding with given weights, to be used and not trained."""
+        # What is drawn at first is thrown away: the global random state is left alone.
+        with torch.random.fork_rng(devices=[]):
+            embedding = cls(Trunk())
+        embedding.load_state_dict(weights)
+        return embedding.eval().requires_grad_(False)
 
     def at_evidence(self, clicks: int) -> tuple[float, float]:
         """Penalty and scale of the scores for a number of clicks."""
@@ -81,9 +92,8 @@ class EmbeddedHead:
     @classmethod
     def packaged(cls, device: torch.device) -> EmbeddedHead:
         """Load the embedding that comes with the package, with a head that is yet to be fitted."""
-        embedding = Embedding(Trunk())
-        embedding.load_state_dict(load((files("clicktrain.data") / _WEIGHTS).read_bytes()))
-        return cls.of(embedding.to(device).eval().requires_grad_(False), torch.empty(0, device=device))
+        embedding = Embedding.of(load((files("clicktrain.data") / _WEIGHTS).read_bytes()))
+        return cls.of(embedding.to(device), torch.empty(0, device=device))
 
     @property
     def fov(self) -> tuple[int, int]:
