@@ -14,12 +14,15 @@ from clicktrain.clicks import Clicks, check_trainable
 from clicktrain.config import ClassInfo, DeviceName, ModelSummary, Preset, PresetName, TrainedClicks, default_class
 from clicktrain.engine.device import pick_device
 from clicktrain.errors import ClicksError, ClickTrainError, ImageError, NotFittedError, StorageError
+from clicktrain.inference.first_look import MOST_BYTES, FirstLook, embedded_bytes, look_at
 from clicktrain.inference.predict import predict_tiles
 from clicktrain.inference.summaries import class_numbers, confidence
 from clicktrain.io.axes import guess_axes, to_channels_first
 from clicktrain.io.files import write_whole
 from clicktrain.models.checkpoint import pack, unpack
 from clicktrain.models.fitted import FittedModel
+from clicktrain.models.normalise import ChannelStatistics
+from clicktrain.models.pretrained import EmbeddedHead
 from clicktrain.models.summary import count_clicks, summarise
 from clicktrain.training.fit import continue_model, fit_model, used_statistics
 
@@ -230,6 +233,35 @@ class PixelClassifier:
             As for `predict_proba`.
         """
         return class_numbers(self.predict_proba(image, axes=axes, progress=progress), self.classes_)
+
+    def look(
+        self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
+    ) -> FirstLook | None:
+        """Embed every pixel of an image, so that its clicks can be answered within a blink, before any training.
+
+        Parameters
+        ----------
+        image, axes, progress
+            As for `fit`.
+
+        Returns
+        -------
+        FirstLook or None
+            `look.predict_proba(clicks)` answers; None without a pretrained part, or where the embedding would take
+            more than 1 GB.
+
+        Raises
+        ------
+        ImageError
+            As for `fit`.
+        """
+        if not self._settings.network.pretrained:
+            return None
+        tensor = self._tensor(image, axes)
+        head = EmbeddedHead.packaged(self._device)
+        if embedded_bytes(head, tensor) > MOST_BYTES:
+            return None
+        return _run(look_at(head, tensor, ChannelStatistics.of(tensor), self._settings.finish), progress)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model into one file, whole or not at all.

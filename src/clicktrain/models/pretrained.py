@@ -136,8 +136,8 @@ class EmbeddedHead:
         values = self.trunk.at(channels[0][:, None], positions)
         return values.reshape(count, len(places), -1).permute(1, 0, 2).flatten(1)
 
-    def probabilities(self, channels: Tensor) -> Tensor:
-        """Classify pixels.
+    def embed(self, channels: Tensor) -> Tensor:
+        """Embed every pixel.
 
         Parameters
         ----------
@@ -145,7 +145,12 @@ class EmbeddedHead:
 
         Returns
         -------
-        Tensor of shape (K, Y, X)
+        Tensor of shape (C, D, Y, X)
         """
-        embedded = self.trunk(channels[0][:, None]).flatten(0, 1)[None]
-        return F.softmax(F.conv2d(embedded, self.coefficients[:, :-1, None, None], self.coefficients[:, -1])[0], dim=0)
+        maps: Tensor = self.trunk(channels[0][:, None])
+        return maps
+
+    def probabilities_of(self, maps: Tensor) -> Tensor:
+        """Classify pixels, (K, Y, X), by their embeddings (C, D, Y, X)."""
+        weight, offset = self.coefficients[:, :-1, None, None], self.coefficients[:, -1]
+        return F.softmax(F.conv2d(maps.flatten(0, 1)[None], weight, offset)[0], dim=0)
