@@ -11,7 +11,16 @@ import torch
 
 from clicktrain import config as presets
 from clicktrain.clicks import Clicks, check_trainable
-from clicktrain.config import ClassInfo, DeviceName, ModelSummary, Preset, PresetName, TrainedClicks, default_class
+from clicktrain.config import (
+    ClassInfo,
+    DeviceName,
+    ModelSummary,
+    Preset,
+    PresetName,
+    SettingsName,
+    TrainedClicks,
+    default_class,
+)
 from clicktrain.engine.device import pick_device
 from clicktrain.errors import ClicksError, ClickTrainError, ImageError, NotFittedError, StorageError
 from clicktrain.inference.first_look import MOST_BYTES, FirstLook, embedded_bytes, look_at
@@ -47,8 +56,9 @@ class PixelClassifier:
 
     Parameters
     ----------
-    preset : {"auto", "fast", "wide"}
-        Size of the network: the default, a smaller and quicker one, one with a wider field of view.
+    preset : {"auto", "fast", "wide"} or Preset
+        Size of the network: the default, a smaller and quicker one, one with a wider field of view; or settings of
+        one's own, made from `clicktrain.config.preset(name)`.
     seed : int
         The same seed, image and clicks give the same answer.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -85,9 +95,14 @@ class PixelClassifier:
     """
 
     def __init__(
-        self, *, preset: PresetName = "auto", seed: int = 0, device: DeviceName = "auto", pretrained: bool = True
+        self,
+        *,
+        preset: PresetName | Preset = "auto",
+        seed: int = 0,
+        device: DeviceName = "auto",
+        pretrained: bool = True,
     ) -> None:
-        self.preset = preset
+        self.preset: SettingsName = "custom" if isinstance(preset, Preset) else preset
         self.seed = check_seed(seed)
         self.device = device
         self.pretrained = pretrained
@@ -342,10 +357,10 @@ class PixelClassifier:
 
     @classmethod
     def _restored(cls, summary: ModelSummary, weights: dict[str, Tensor], device: DeviceName, name: str) -> Self:
-        classifier = cls(
-            preset=summary.preset, seed=summary.seed, device=device, pretrained=summary.architecture.pretrained
-        )
-        classifier._settings = Preset(network=summary.architecture, training=summary.training, finish=summary.finish)
+        settings = Preset(network=summary.architecture, training=summary.training, finish=summary.finish)
+        pretrained = settings.network.pretrained
+        classifier = cls(preset=settings, seed=summary.seed, device=device, pretrained=pretrained)
+        classifier.preset = summary.preset
         classifier._model = FittedModel.restored(summary, weights, classifier._device, name)
         classifier._trained_clicks = summary.clicks
         classifier.class_infos = summary.classes

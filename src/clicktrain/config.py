@@ -17,6 +17,7 @@ __all__ = [
     "NetworkConfig",
     "Preset",
     "PresetName",
+    "SettingsName",
     "TrainedClicks",
     "TrainingConfig",
     "default_class",
@@ -25,6 +26,8 @@ __all__ = [
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PresetName = Literal["fast", "auto", "wide"]
+# How settings are called that no preset has.
+SettingsName = Literal["fast", "auto", "wide", "custom"]
 
 # Okabe and Ito 2008: eight colours that people with any colour vision can tell apart (black left out).
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442")
@@ -120,12 +123,12 @@ class Preset(_Frozen):
     finish: FinishConfig = FinishConfig()
 
 
-def preset(name: PresetName, *, pretrained: bool = True) -> Preset:
+def preset(name: PresetName | Preset, *, pretrained: bool = True) -> Preset:
     """Return the settings behind a preset's name.
 
     Parameters
     ----------
-    name : {"fast", "auto", "wide"}
+    name : {"fast", "auto", "wide"} or Preset
         Fewer scales and channels; the default; a wider field of view.
     pretrained : bool
         Whether the preset's pretrained part is used.
@@ -135,9 +138,9 @@ def preset(name: PresetName, *, pretrained: bool = True) -> Preset:
     ClickTrainError
         If there is no such preset.
     """
-    if name not in _PRESETS:
+    if not isinstance(name, Preset) and name not in _PRESETS:
         raise ClickTrainError(f"preset must be one of {', '.join(_PRESETS)}, got {name!r}.")
-    chosen = _PRESETS[name]
+    chosen = name if isinstance(name, Preset) else _PRESETS[name]
     if pretrained:
         return chosen
     return chosen.model_copy(update={"network": chosen.network.model_copy(update={"pretrained": False})})
@@ -202,7 +205,7 @@ class ModelSummary(_Frozen):
 
     format_version: Annotated[int, Field(ge=1, title="Format version")]
     versions: Annotated[dict[str, str], Field(title="Made with", description="Version of each library.")]
-    preset: Annotated[PresetName, Field(title="Preset")]
+    preset: Annotated[SettingsName, Field(title="Preset")]
     architecture: Annotated[NetworkConfig, Field(title="Architecture")]
     training: Annotated[TrainingConfig, Field(title="Training")]
     finish: Annotated[FinishConfig, Field(title="Finish")] = FinishConfig()

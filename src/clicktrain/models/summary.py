@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clicktrain.clicks import Clicks
-    from clicktrain.config import ClassInfo, Preset, PresetName
+    from clicktrain.config import ClassInfo, Preset, SettingsName
     from clicktrain.models.fitted import FittedModel
 
 __all__ = ["count_clicks", "summarise"]
@@ -27,7 +27,7 @@ def summarise(
     model: FittedModel,
     settings: Preset,
     *,
-    preset: PresetName,
+    preset: SettingsName,
     seed: int,
     classes: Sequence[ClassInfo],
     clicks: TrainedClicks,
