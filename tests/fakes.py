@@ -19,6 +19,7 @@ class FakeClassifier:
         self.means: dict[int, float] = {}
         self.class_infos: tuple[ClassInfo, ...] = ()
         self.calls: list[str] = []
+        self.looks = False
         self.error: Exception | None = None
         self.started = threading.Event()
         self.go_on = threading.Event()
@@ -50,6 +51,13 @@ class FakeClassifier:
         self.means = {number: float(values[clicks.classes == number].mean()) for number in clicks.present}
         return self
 
+    def look(self, image, *, axes=None, progress=None):
+        if not self.looks:
+            return None
+        self.calls.append("look")
+        progress(Progress("features", 0, 1))
+        return FakeLook(np.asarray(image))
+
     def predict_proba(self, image, *, axes=None, progress=None):
         self.calls.append("predict")
         progress(Progress("predicting", 0, 1))
@@ -69,3 +77,15 @@ class FakeClassifier:
         loaded.means = {int(number): mean for number, mean in means.items()}
         loaded.class_infos = tuple(ClassInfo(**info) for info in infos)
         return loaded
+
+
+class FakeLook:
+    """Says that every pixel is of the first class."""
+
+    def __init__(self, image) -> None:
+        self.image = image
+
+    def predict_proba(self, clicks):
+        answer = np.zeros((len(clicks.present), *self.image.shape), np.float32)
+        answer[0] = 1
+        return answer

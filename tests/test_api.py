@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from clicktrain import Clicks, PixelClassifier, Progress
-from clicktrain.config import ClassInfo
+from clicktrain.config import ClassInfo, FinishConfig, preset
 from clicktrain.errors import (
     CancelledError,
     ClicksError,
@@ -19,6 +19,7 @@ from clicktrain.errors import (
     NotFittedError,
     StorageError,
 )
+from clicktrain.models.checkpoint import pack
 from tests.textures import strokes, two_textures
 
 if TYPE_CHECKING:
@@ -324,3 +325,33 @@ def test_saving_where_nothing_can_be_written_says_so(fitted: PixelClassifier, tm
     with pytest.raises(StorageError, match="could not be written"):
         fitted.save(tmp_path / "no such folder" / "model.clicktrain")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_of_ones_own_are_kept_in_the_file(tmp_path) -> None:
+    settings = preset("fast").model_copy(update={"finish": FinishConfig(smoothing_px=3.0)})
+    model = PixelClassifier(preset=settings).fit(IMAGE, LABELS)
+    assert model.summary().preset == "custom"
+    model.save(tmp_path / "m.clicktrain")
+    loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
+    assert loaded.summary() == model.summary()
+    np.testing.assert_array_equal(loaded.predict_proba(IMAGE), model.predict_proba(IMAGE))
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_with_and_without_what_was_learned_before(pretrained: bool, tmp_path) -> None:
+    model = PixelClassifier(preset="fast", pretrained=pretrained).fit(IMAGE, LABELS)
+    assert (model.summary().architecture.pretrained, model.pretrained) == (pretrained, pretrained)
+    model.save(tmp_path / "m.clicktrain")
+    loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
+    assert loaded.pretrained == pretrained
+    np.testing.assert_array_equal(loaded.predict_proba(IMAGE), model.predict_proba(IMAGE))
+    assert (loaded.partial_fit(IMAGE, LABELS).predict(IMAGE) == TRUTH).mean() > 0.9
+
+
+@pytest.mark.parametrize("missing", ["head.coefficients", "forest.targets", "embedding.trunk.first.weight"])
+def test_file_without_a_part_of_the_answer_is_refused(fitted: PixelClassifier, tmp_path, missing: str) -> None:
+    weights = fitted._fitted().weights()
+    del weights[missing]
+    (tmp_path / "m.clicktrain").write_bytes(pack(fitted.summary(), weights))
+    with pytest.raises(ModelFileError, match="weights of its architecture"):
+        PixelClassifier.load(tmp_path / "m.clicktrain")

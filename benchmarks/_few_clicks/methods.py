@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from inspect import signature
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
@@ -11,6 +10,7 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from _few_clicks.forests import Forest, skimage_features
 from _few_clicks.ilastik import ilastik_features
 from clicktrain import PixelClassifier
+from clicktrain.config import Preset, preset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,12 +19,23 @@ if TYPE_CHECKING:
 
     from _few_clicks.sets import Picture
 
+
+def without(part: str, *names: str) -> Preset:
+    """Return the default settings with some numbers of a part set to 0."""
+    settings = preset("auto")
+    return settings.model_copy(update={part: getattr(settings, part).model_copy(update=dict.fromkeys(names, 0))})
+
+
 # Keywords of PixelClassifier. An ingredient left out is one more line: "clicktrain-without-NAME".
 CLICKTRAIN: dict[str, dict[str, Any]] = {
     "clicktrain": {},
     "clicktrain-fast": {"preset": "fast"},
     "clicktrain-wide": {"preset": "wide"},
     "clicktrain-unpretrained": {"pretrained": False},
+    "clicktrain-without-trees": {"preset": without("network", "trees")},
+    "clicktrain-without-smoothing": {"preset": without("finish", "smoothing_px")},
+    "clicktrain-without-prior": {"preset": without("finish", "prior")},
+    "clicktrain-context-alone": {"preset": without("network", "trees"), "pretrained": False},
 }
 
 
@@ -62,14 +73,6 @@ class ClickTrain:
         return self._classifier.predict_proba(picture.array, axes=picture.axes)
 
 
-def _clicktrain_methods() -> dict[str, Callable[[], Method]]:
-    """Those whose keywords this version of ClickTrain has."""
-    known = signature(PixelClassifier).parameters
-    return {
-        name: partial(ClickTrain, **options) for name, options in CLICKTRAIN.items() if options.keys() <= known.keys()
-    }
-
-
 def _random_forest() -> RandomForestClassifier:
     return RandomForestClassifier(100, n_jobs=-1, random_state=0)
 
@@ -79,7 +82,7 @@ def _extra_trees() -> ExtraTreesClassifier:
 
 
 METHODS: dict[str, Callable[[], Method]] = {
-    **_clicktrain_methods(),
+    **{name: partial(ClickTrain, **options) for name, options in CLICKTRAIN.items()},
     "skimage-rf": lambda: Forest(skimage_features, _random_forest()),
     "ilastik-rf": lambda: Forest(ilastik_features, _random_forest()),
     "ilastik-et": lambda: Forest(ilastik_features, _extra_trees()),

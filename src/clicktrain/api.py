@@ -11,15 +11,27 @@ import torch
 
 from clicktrain import config as presets
 from clicktrain.clicks import Clicks, check_trainable
-from clicktrain.config import ClassInfo, DeviceName, ModelSummary, Preset, PresetName, TrainedClicks, default_class
+from clicktrain.config import (
+    ClassInfo,
+    DeviceName,
+    ModelSummary,
+    Preset,
+    PresetName,
+    SettingsName,
+    TrainedClicks,
+    default_class,
+)
 from clicktrain.engine.device import pick_device
 from clicktrain.errors import ClicksError, ClickTrainError, ImageError, NotFittedError, StorageError
+from clicktrain.inference.first_look import MOST_BYTES, FirstLook, embedded_bytes, look_at
 from clicktrain.inference.predict import predict_tiles
 from clicktrain.inference.summaries import class_numbers, confidence
 from clicktrain.io.axes import guess_axes, to_channels_first
 from clicktrain.io.files import write_whole
 from clicktrain.models.checkpoint import pack, unpack
 from clicktrain.models.fitted import FittedModel
+from clicktrain.models.normalise import ChannelStatistics
+from clicktrain.models.pretrained import EmbeddedHead
 from clicktrain.models.summary import count_clicks, summarise
 from clicktrain.training.fit import continue_model, fit_model, used_statistics
 
@@ -44,8 +56,9 @@ class PixelClassifier:
 
     Parameters
     ----------
-    preset : {"auto", "fast", "wide"}
-        Size of the network: the default, a smaller and quicker one, one with a wider field of view.
+    preset : {"auto", "fast", "wide"} or Preset
+        Size of the network: the default, a smaller and quicker one, one with a wider field of view; or settings of
+        one's own, made from `clicktrain.config.preset(name)`.
     seed : int
         The same seed, image and clicks give the same answer.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -82,9 +95,14 @@ class PixelClassifier:
     """
 
     def __init__(
-        self, *, preset: PresetName = "auto", seed: int = 0, device: DeviceName = "auto", pretrained: bool = True
+        self,
+        *,
+        preset: PresetName | Preset = "auto",
+        seed: int = 0,
+        device: DeviceName = "auto",
+        pretrained: bool = True,
     ) -> None:
-        self.preset = preset
+        self.preset: SettingsName = "custom" if isinstance(preset, Preset) else preset
         self.seed = check_seed(seed)
         self.device = device
         self.pretrained = pretrained
@@ -231,6 +249,35 @@ class PixelClassifier:
         """
         return class_numbers(self.predict_proba(image, axes=axes, progress=progress), self.classes_)
 
+    def look(
+        self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
+    ) -> FirstLook | None:
+        """Embed every pixel of an image, so that its clicks can be answered within a blink, before any training.
+
+        Parameters
+        ----------
+        image, axes, progress
+            As for `fit`.
+
+        Returns
+        -------
+        FirstLook or None
+            `look.predict_proba(clicks)` answers; None without a pretrained part, or where the embedding would take
+            more than 1 GB.
+
+        Raises
+        ------
+        ImageError
+            As for `fit`.
+        """
+        if not self._settings.network.pretrained:
+            return None
+        tensor = self._tensor(image, axes)
+        head = EmbeddedHead.packaged(self._device)
+        if embedded_bytes(head, tensor) > MOST_BYTES:
+            return None
+        return _run(look_at(head, tensor, ChannelStatistics.of(tensor), self._settings.finish), progress)
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model into one file, whole or not at all.
 
@@ -310,10 +357,10 @@ class PixelClassifier:
 
     @classmethod
     def _restored(cls, summary: ModelSummary, weights: dict[str, Tensor], device: DeviceName, name: str) -> Self:
-        classifier = cls(
-            preset=summary.preset, seed=summary.seed, device=device, pretrained=summary.architecture.pretrained
-        )
-        classifier._settings = Preset(network=summary.architecture, training=summary.training)
+        settings = Preset(network=summary.architecture, training=summary.training, finish=summary.finish)
+        pretrained = settings.network.pretrained
+        classifier = cls(preset=settings, seed=summary.seed, device=device, pretrained=pretrained)
+        classifier.preset = summary.preset
         classifier._model = FittedModel.restored(summary, weights, classifier._device, name)
         classifier._trained_clicks = summary.clicks
         classifier.class_infos = summary.classes

@@ -12,10 +12,12 @@ __all__ = [
     "PALETTE",
     "ClassInfo",
     "DeviceName",
+    "FinishConfig",
     "ModelSummary",
     "NetworkConfig",
     "Preset",
     "PresetName",
+    "SettingsName",
     "TrainedClicks",
     "TrainingConfig",
     "default_class",
@@ -24,6 +26,8 @@ __all__ = [
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PresetName = Literal["fast", "auto", "wide"]
+# How settings are called that no preset has.
+SettingsName = Literal["fast", "auto", "wide", "custom"]
 
 # Okabe and Ito 2008: eight colours that people with any colour vision can tell apart (black left out).
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442")
@@ -94,19 +98,37 @@ class TrainingConfig(_Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1, title="Dropout")]
 
 
+class FinishConfig(_Frozen):
+    """What is done to the probabilities of a whole image; by default nothing."""
+
+    smoothing_px: Annotated[
+        float, Field(ge=0, le=100, title="Smoothing", description="Standard deviation of a Gaussian, in pixels.")
+    ] = 0.0
+    prior: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            title="Prior",
+            description="How far classes are weighed by how common they are in the image, if there are many clicks.",
+        ),
+    ] = 0.0
+
+
 class Preset(_Frozen):
-    """A network and its training."""
+    """A network, its training and what is done to its answers."""
 
     network: NetworkConfig
     training: TrainingConfig
+    finish: FinishConfig = FinishConfig()
 
 
-def preset(name: PresetName, *, pretrained: bool = True) -> Preset:
+def preset(name: PresetName | Preset, *, pretrained: bool = True) -> Preset:
     """Return the settings behind a preset's name.
 
     Parameters
     ----------
-    name : {"fast", "auto", "wide"}
+    name : {"fast", "auto", "wide"} or Preset
         Fewer scales and channels; the default; a wider field of view.
     pretrained : bool
         Whether the preset's pretrained part is used.
@@ -116,9 +138,9 @@ def preset(name: PresetName, *, pretrained: bool = True) -> Preset:
     ClickTrainError
         If there is no such preset.
     """
-    if name not in _PRESETS:
+    if not isinstance(name, Preset) and name not in _PRESETS:
         raise ClickTrainError(f"preset must be one of {', '.join(_PRESETS)}, got {name!r}.")
-    chosen = _PRESETS[name]
+    chosen = name if isinstance(name, Preset) else _PRESETS[name]
     if pretrained:
         return chosen
     return chosen.model_copy(update={"network": chosen.network.model_copy(update={"pretrained": False})})
@@ -135,17 +157,21 @@ _TRAINING = TrainingConfig(
 )
 
 _TREES = 64
+# Chosen on half of the sets that benchmarks/few_clicks.py reports, see docs/explanation/few_clicks.md.
+_FINISH = FinishConfig(smoothing_px=1.25, prior=0.4)
 
 _PRESETS: dict[PresetName, Preset] = {
     "fast": Preset(
         network=NetworkConfig(sigmas_px=(0.7, 1.6, 3.5), width=16, levels=3, members=1, pretrained=True, trees=_TREES),
         training=_TRAINING,
+        finish=_FINISH,
     ),
     "auto": Preset(
         network=NetworkConfig(
             sigmas_px=(0.7, 1.0, 1.6, 3.5, 5.0, 10.0), width=32, levels=4, members=1, pretrained=True, trees=_TREES
         ),
         training=_TRAINING,
+        finish=_FINISH,
     ),
     "wide": Preset(
         network=NetworkConfig(
@@ -157,6 +183,7 @@ _PRESETS: dict[PresetName, Preset] = {
             trees=_TREES,
         ),
         training=_TRAINING,
+        finish=_FINISH,
     ),
 }
 
@@ -178,9 +205,10 @@ class ModelSummary(_Frozen):
 
     format_version: Annotated[int, Field(ge=1, title="Format version")]
     versions: Annotated[dict[str, str], Field(title="Made with", description="Version of each library.")]
-    preset: Annotated[PresetName, Field(title="Preset")]
+    preset: Annotated[SettingsName, Field(title="Preset")]
     architecture: Annotated[NetworkConfig, Field(title="Architecture")]
     training: Annotated[TrainingConfig, Field(title="Training")]
+    finish: Annotated[FinishConfig, Field(title="Finish")] = FinishConfig()
     seed: Annotated[int, Field(title="Seed")]
     fov_px: Annotated[tuple[int, int], Field(title="Field of view", description="Patch side, (y, x), in pixels.")]
     n_parameters: Annotated[int, Field(ge=0, title="Parameters", description="Trained weights.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from math import prod
 
@@ -9,7 +10,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-__all__ = ["Example", "patch_classifiers", "plain_cnn_1"]
+__all__ = ["Example", "SideBySide", "patch_classifiers", "plain_cnn_1"]
 
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 MAX_POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -51,6 +52,17 @@ class Branched(nn.Module):
         return shortcut - branch if self.join == "sub" else branch + shortcut
 
 
+class SideBySide(nn.Module):
+    """Sum of two networks, the second of which begins at the image where the first has ended."""
+
+    def __init__(self, one: nn.Module, other: nn.Module) -> None:
+        super().__init__()
+        self.one, self.other = one, other
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.flatten(self.one(image), 1) + torch.flatten(self.other(image), 1)
+
+
 class GlobalMean(nn.Module):
     """Mean over all spatial axes."""
 
@@ -68,6 +80,7 @@ class _Sketch:
     def __init__(self, draw: st.DrawFn, ndim: int) -> None:
         self.draw, self.ndim = draw, ndim
         self.in_channels = self.channels = draw(st.integers(1, 3))
+        self.classes = draw(st.integers(2, 3))
         self.layers: list[nn.Module] = []
         self.same_on_all_axes = draw(st.booleans())
         self.extent, self.spacing = [1] * ndim, [1] * ndim
@@ -126,7 +139,7 @@ class _Sketch:
         """Close with two or three classes; give the field of view and whether the layers tell it."""
         if not any(isinstance(layer, nn.Conv2d | nn.Conv3d | Branched) for layer in self.layers):
             self.layers.append(CONV[self.ndim](self.channels, self.channels, 1))
-        classes = self.draw(st.integers(2, 3))
+        classes = self.classes
         count = self.draw(st.integers(1, 3)) if max(self.spacing) <= 4 else 1
         counts = (count,) * self.ndim
         fov = tuple(e + (n - 1) * d for e, n, d in zip(self.extent, counts, self.spacing, strict=True))
@@ -142,6 +155,12 @@ class _Sketch:
             self.layers += [CONV[self.ndim](self.channels, classes, 1), GlobalMean(self.ndim)]
         return fov, kind == "conv" or (kind != "mean" and self.same_on_all_axes)
 
+    def beside(self, net: nn.Sequential, fov: tuple[int, ...], kind: str) -> nn.Module:
+        """Add the scores of another network: the same layers once more, or one convolution of the whole patch."""
+        if kind == "same":
+            return SideBySide(net, deepcopy(net))
+        return SideBySide(net, CONV[self.ndim](self.in_channels, self.classes, fov))
+
 
 @st.composite
 def patch_classifiers(draw: st.DrawFn, *, ndims: tuple[int, ...] = (2, 2, 3)) -> Example:
@@ -153,7 +172,10 @@ def patch_classifiers(draw: st.DrawFn, *, ndims: tuple[int, ...] = (2, 2, 3)) ->
         for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=5)):
             kind()
         fov, fov_is_told = sketch.head()
-    return Example(nn.Sequential(*sketch.layers).double().eval(), fov, sketch.in_channels, fov_is_told)
+        net: nn.Module = nn.Sequential(*sketch.layers)
+        if kind := draw(st.sampled_from(["", "", "same", "conv"])):
+            net = sketch.beside(net, fov, kind)
+    return Example(net.double().eval(), fov, sketch.in_channels, fov_is_told)
 
 
 def plain_cnn_1() -> nn.Sequential:

@@ -74,6 +74,25 @@ def test_record_with_other_fields_is_measured_anew(measured):
     assert len(measured) == 1
 
 
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), "fast", None, [1.0]])
+def test_record_with_a_speed_that_is_none_is_measured_anew(measured, value):
+    save_record("speeds", device_key(CPU, torch.float32, 2), {**asdict(Speeds()), "gather_per_s": value})
+    assert speeds_of(CPU, torch.float32, 2) == Speeds(call_s=1.0)
+
+
+def test_another_thread_count_is_measured_in_the_same_process(measured, monkeypatch):
+    speeds_of(CPU, torch.float32, 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 99)
+    speeds_of(CPU, torch.float32, 2)
+    assert len(measured) == 2
+
+
+def test_record_that_cannot_take_its_place_leaves_nothing_behind(own_folder):
+    (own_folder / "things.json").mkdir(parents=True)
+    save_record("things", "a", {"value": 1})
+    assert [path.name for path in own_folder.iterdir()] == ["things.json"]
+
+
 def test_folder_that_cannot_be_made_keeps_nothing_and_breaks_nothing(measured, own_folder):
     own_folder.write_text("a file in the way")
     assert speeds_of(CPU, torch.float32, 2).call_s == 1.0

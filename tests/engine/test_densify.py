@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from clicktrain import densify
-from clicktrain.errors import BackendError, ShapeError
+from clicktrain.errors import BackendError, ImageError, ShapeError
 from tests.engine.architectures import Example, patch_classifiers, plain_cnn_1
 from tests.engine.comparing import assert_same, gradients, random_images
 
@@ -271,3 +271,28 @@ def test_unknown_strategy_is_refused() -> None:
         BackendError, match="strategy must be one of auto, dense, fragments, selected, patches, got 'magic'"
     ):
         dense(torch.zeros(1, 1, 9, 9), strategy="magic")
+
+
+@pytest.mark.parametrize("strategy", ["auto", "dense", "fragments", "selected", "patches"])
+@pytest.mark.parametrize("net", [plain_cnn_1(), nn.Sequential(nn.Conv2d(3, 2, 3))])
+def test_no_images_give_no_scores_with_a_gradient_of_zero(net: nn.Sequential, strategy: ForwardStrategy) -> None:
+    dense = densify(net)
+    scores = dense(torch.zeros(0, 3, *(n + 4 for n in dense.fov)), strategy)
+    assert scores.shape == (0, len(net[-1].weight), 5, 5)
+    assert not any(grad.any() for grad in torch.autograd.grad(scores.sum(), list(net.parameters())))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.float64])
+@pytest.mark.parametrize("strategy", ["auto", "dense", "selected", "patches"])
+def test_image_of_another_number_type_is_refused(dtype: torch.dtype, strategy: ForwardStrategy) -> None:
+    dense = densify(nn.Sequential(nn.Conv2d(1, 2, 3)))
+    with pytest.raises(ImageError, match=f"number type, torch.float32, got {dtype}"):
+        dense(torch.zeros(1, 1, 9, 9, dtype=dtype), strategy)
+
+
+def test_dense_network_follows_a_layer_that_is_replaced() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Conv2d(2, 2, 2))
+    dense, image = densify(net), torch.randn(1, 1, 20, 20)
+    dense(image)
+    net[0] = nn.Conv2d(1, 2, 3)
+    assert_same(dense(image, "dense"), dense(image, "patches"), 1e-5)

@@ -15,12 +15,12 @@ from torch.func import functional_call
 from clicktrain import densify
 from clicktrain.engine.cost import Costs
 from clicktrain.engine.execute import run_whole
-from clicktrain.engine.fold import fold, unfold
+from clicktrain.engine.fold import fold, refold, unfold
 from clicktrain.engine.pieces import plan_pieces
 from clicktrain.engine.plan import DensePlan, Pass, folds, plan_dense
 from clicktrain.engine.segments import Segment
 from clicktrain.engine.speeds import Speeds
-from tests.engine.architectures import Example, patch_classifiers, plain_cnn_1
+from tests.engine.architectures import Example, SideBySide, patch_classifiers, plain_cnn_1
 from tests.engine.comparing import assert_same, gradients, random_images
 
 if TYPE_CHECKING:
@@ -74,6 +74,33 @@ def test_every_gradient_of_any_plan_equals_that_of_the_patch_scan(case: Case) ->
     by_scan = gradients(dense(image, "patches"), example.module, image)
     for got, expected in zip(by_plan, by_scan, strict=True):
         assert_same(got, expected, 1e-10)
+
+
+@pytest.mark.parametrize("strategy", ["fragments", "selected", "auto"])
+def test_second_branch_is_not_run_at_the_fold_where_the_first_has_ended(strategy: str) -> None:
+    one, other = (
+        nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Conv2d(2, 2, 3), nn.MaxPool2d(2), nn.Conv2d(2, 2, 2))
+        for _ in range(2)
+    )
+    dense = densify(SideBySide(one, other).double())
+    image = torch.randn(1, 1, 40, 41, dtype=torch.double)
+    assert_same(dense(image, strategy), dense(image, "patches"), 1e-10)
+
+
+@given(st.lists(st.sampled_from([(1, 1), (2, 3), (4, 6), (3, 1), (1, 5)]), min_size=1, max_size=4))
+def test_refolding_gives_what_folding_whole_maps_gives(chain: list[tuple[int, int]]) -> None:
+    maps = torch.randn(2, 3, 60, 30)
+    folded, before = maps, (1, 1)
+    for after in chain:
+        folded, before = refold(folded, before, after, (60, 30)), after
+    assert torch.equal(folded, fold(maps, (1, 1), before))
+
+
+def test_refolded_maps_keep_their_size_where_they_did_not_fill_all_fragments() -> None:
+    fragments = fold(torch.ones(1, 1, 11, 9), (1, 1), (4, 4))
+    whole = refold(fragments, (4, 4), (1, 1), (11, 9))
+    assert whole.shape == (1, 1, 11, 9)
+    assert whole.sum() == 8 * 8
 
 
 def pieces_of_three_rows(program: Program) -> DensePlan:

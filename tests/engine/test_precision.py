@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
 import torch
 from torch import nn
 
 from clicktrain import densify
+from clicktrain.engine.execute import run_whole
+from clicktrain.engine.plan import DensePlan
+from clicktrain.engine.precision import in_bfloat16
+from clicktrain.engine.segments import Segment
 from clicktrain.errors import BackendError
 
 
@@ -44,6 +51,50 @@ def test_module_has_its_parameters_back():
     before = dict(net.named_parameters())
     densify(net)(torch.randn(1, 2, 30, 30), precision="fast")
     assert all(p is before[name] for name, p in net.named_parameters())
+
+
+def test_module_has_its_parameters_back_after_overlapping_calls():
+    net = small_net()
+    before, dense, image = dict(net.named_parameters()), densify(net), torch.randn(1, 2, 60, 50)
+    first_is_in, second_has_begun = Event(), Event()
+
+    def score(inside):
+        return in_bfloat16(net, image, lambda values: inside() or dense.module[0](values))
+
+    def first():
+        first_is_in.set()
+        second_has_begun.wait(0.2)
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(score, first)
+        first_is_in.wait()
+        other = pool.submit(score, second_has_begun.set)
+        assert torch.equal(one.result(), other.result())
+    assert all(p is before[name] for name, p in net.named_parameters())
+
+
+def gradients_in_autocast(net, image, score):
+    net.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = score(image)
+    scores.float().square().sum().backward()
+    return [p.grad for p in net.parameters()]
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_backward_in_pieces_follows_the_autocast_of_the_forward_pass(first):
+    net = small_net()
+    dense, image = densify(net), torch.randn(1, 2, 30, 33)
+    plan = DensePlan(0.0, tuple(Segment(i, i + 1, (1, 1), 40) for i in range(len(dense.program.steps))))
+
+    def in_pieces(values):
+        scores = run_whole(dense.program, plan, values, net)
+        # Another pass under the same autocast must not get weights that were converted without gradient.
+        return scores + dense(values, "dense") - scores if first else scores
+
+    expected = gradients_in_autocast(net, image, lambda values: dense(values, "patches"))
+    for got, grad in zip(gradients_in_autocast(net, image, in_pieces), expected, strict=True):
+        assert (got - grad).abs().max() <= 0.05 * grad.abs().max()
 
 
 def test_unknown_precision_is_refused():

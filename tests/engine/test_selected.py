@@ -77,7 +77,9 @@ def test_repeated_position_counts_twice(strategy: SelectedStrategy) -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_no_positions_give_no_scores(strategy: SelectedStrategy) -> None:
-    scores = densify(small_net()).at(torch.zeros(1, 1, 20, 20), torch.zeros(0, 2, dtype=torch.long), strategy)
+    scores = densify(small_net()).at(
+        torch.zeros(1, 1, 20, 20, dtype=torch.double), torch.zeros(0, 2, dtype=torch.long), strategy
+    )
     assert scores.shape == (0, 2)
 
 
@@ -162,7 +164,7 @@ def test_planner_keeps_far_strokes_apart(planner: Planner) -> None:
 def test_position_without_a_patch_is_refused(positions: Tensor, batch: int, message: str) -> None:
     net = small_net()
     dense = densify(net)
-    image = torch.zeros(batch, 1, dense.fov[0] + 9, dense.fov[1] + 11)
+    image = torch.zeros(batch, 1, dense.fov[0] + 9, dense.fov[1] + 11, dtype=torch.double)
     with pytest.raises(ShapeError, match=message):
         dense.at(image, positions)
 
@@ -171,4 +173,4 @@ def test_unknown_strategy_is_refused() -> None:
     with pytest.raises(
         BackendError, match="strategy must be one of auto, windows, dense, selected, patches, got 'magic'"
     ):
-        densify(small_net()).at(torch.zeros(1, 1, 20, 20), torch.tensor([[0, 0]]), "magic")
+        densify(small_net()).at(torch.zeros(1, 1, 20, 20, dtype=torch.double), torch.tensor([[0, 0]]), "magic")

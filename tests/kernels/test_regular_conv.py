@@ -30,6 +30,20 @@ def test_aten_matches_reference_in_output_and_gradients(case: str, ndim: int) ->
     assert_all_close(convolve("aten"), convolve("reference"), 1e-12)
 
 
+@pytest.mark.parametrize(("groups", "spacing"), [(1, 1), (1, (2, 1, 3)), (2, 2)])
+def test_one_volume_is_convolved_as_it_is_among_others(groups: int, spacing: int | tuple[int, ...]) -> None:
+    inputs = [noise(2, 4, 9, 8, 10), noise(6, 4 // groups, 3, 2, 3, seed=2), noise(6, seed=3)]
+    volumes, *parameters = (t.detach().float().requires_grad_() for t in inputs)
+
+    def convolve(number: int) -> list[torch.Tensor]:
+        def last(x: torch.Tensor, w: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+            return regular_conv(x[-number:], w, b, spacing_px=spacing, groups=groups)[-1:]
+
+        return outputs_and_gradients(last, [volumes, *parameters])
+
+    assert_all_close(convolve(1), convolve(2), 1e-5)
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("backend", ["aten", "reference"])
 def test_activation_follows_the_convolution(backend: str, activation: str) -> None:

@@ -76,6 +76,15 @@ def test_largest_tap_and_its_gradient_equal_the_definition(kind):
     assert_all_close(got, outputs_and_gradients(lambda v: selected_max_reference(v, taps), [values]), 1e-12)
 
 
+def test_largest_tap_of_numbers_and_nan_is_nan():
+    taps, values = some_taps(30, 200, (3, 4)), noise(30, 5).detach()
+    values[[3, 17]] = float("nan")
+    largest = selected_max_reference(values, taps)
+    assert largest.isnan().any()
+    assert torch.equal(selected_max(values, taps).nan_to_num(9), largest.nan_to_num(9))
+    assert torch.equal(largest.isnan(), values[taps.index()].isnan().any(1))
+
+
 def test_largest_of_more_taps_than_a_byte_counts():
     taps = some_taps(400, 20, (20, 20))
     values = noise(400, 3)

@@ -32,6 +32,35 @@ def test_training_then_predicting_classifies_every_pixel(ready, record, image):
     assert record.of("failed") == []
 
 
+def test_first_answer_comes_before_training_has_ended(ready, record, classifier, image):
+    classifier.looks = True
+    classifier.go_on.clear()
+    ready.train_and_predict()
+    assert classifier.started.wait(10)
+    (first,) = record.of("glimpsed")
+    assert first.image is ready.image
+    np.testing.assert_array_equal(first.classes, np.ones_like(image))
+    assert record.of("trained") == record.of("predicted") == []
+    classifier.go_on.set()
+    assert ready.wait(10)
+    assert len(record.of("predicted")) == len(record.of("glimpsed")) == 1
+
+
+def test_an_image_is_taken_in_once(ready, record, classifier, image):
+    classifier.looks = True
+    for _ in range(2):
+        ready.train_and_predict()
+        assert ready.wait(10)
+    assert classifier.calls.count("look") == 1
+    assert len(record.of("glimpsed")) == 2
+    clicks = ready.clicks
+    ready.set_image(image.copy(), "YX", "another")
+    ready.set_clicks(clicks)
+    ready.train_and_predict()
+    assert ready.wait(10)
+    assert classifier.calls.count("look") == 2
+
+
 def test_training_alone_predicts_nothing(ready, record, classifier):
     ready.train()
     assert ready.wait(10)

@@ -29,7 +29,7 @@ def show_plan(console: Console, summary: ModelSummary | None, size_px: int) -> N
     from clicktrain.engine.explain import explain
 
     program = _context_program(summary)
-    image_px = [size_px + f - 1 for f in program.fov]
+    image_px = program.image_px([size_px] * program.ndim)
     for gradient in (False, True):
         found = explain(program, image_px, gradient=gradient, device=pick_device())
         title = "forward and backward" if gradient else "forward"

@@ -24,7 +24,7 @@ _BACKWARD = 2
 
 def dense_macs(program: Program, outputs_px: Sequence[int]) -> int:
     """Multiply-accumulates of a dense pass that gives `outputs_px` scores per axis."""
-    image_px = [n + f - 1 for n, f in zip(outputs_px, program.fov, strict=True)]
+    image_px = program.image_px(outputs_px)
     return sum(step.work.macs * prod(step.grid.dense_shape(image_px)) for step in program.steps)
 
 

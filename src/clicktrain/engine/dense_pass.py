@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from clicktrain.engine.fold import fold, unfold
 from clicktrain.engine.recompute import recomputed
 from clicktrain.engine.segments import FoldedMaps, SegmentRun, run_in_pieces
-from clicktrain.kernels.shapes import window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,11 +17,11 @@ if TYPE_CHECKING:
     from clicktrain.engine.program import Program
     from clicktrain.engine.segments import Segment
 
-__all__ = ["dense_scores", "run_segments"]
+__all__ = ["run_segments"]
 
 
 def run_segments(
-    program: Program, segments: Sequence[Segment], image: Tensor, module: nn.Module
+    program: Program, segments: Sequence[Segment], image: Tensor, module: nn.Module, most_pieces: int | None = None
 ) -> dict[int, FoldedMaps]:
     """Run segments one after the other.
 
@@ -35,6 +33,8 @@ def run_segments(
     image : Tensor of shape (B, C, *spatial)
     module : Module
         Holds the parameters that the steps read.
+    most_pieces : int, optional
+        Pieces of a segment to run, where their shapes alone matter; all where it is not said.
 
     Returns
     -------
@@ -45,25 +45,18 @@ def run_segments(
     maps = {0: FoldedMaps(image, (1,) * program.ndim)}
     for segment in segments:
         run = SegmentRun.of(program, segment, shape_px)
-        folded = [fold(maps[n].maps, maps[n].folded, segment.folded) for n in run.inputs]
-        made = _run(run, folded, module)
+        folded = [run.refold(n, maps[n]) for n in run.inputs]
+        made = _run(run, folded, module, most_pieces)
         maps = {n: maps[n] for n in program.live_after(segment.stop) if n in maps}
         maps |= {n: FoldedMaps(m, segment.folded) for n, m in zip(run.outputs, made, strict=True)}
     return maps
 
 
-def dense_scores(program: Program, segments: Sequence[Segment], image: Tensor, module: nn.Module) -> Tensor:
-    """Scores (B, K, *spatial - fov + 1) of an image whose scores fill all fragments of the last fold."""
-    scores = run_segments(program, segments, image, module)[program.output]
-    whole = unfold(scores.maps, scores.folded)
-    scores_px = tuple(n - f + 1 for n, f in zip(image.shape[2:], program.fov, strict=True))
-    return window(whole, (0,) * program.ndim, scores_px)
-
-
-def _run(run: SegmentRun, inputs: list[Tensor], module: nn.Module) -> list[Tensor]:
+def _run(run: SegmentRun, inputs: list[Tensor], module: nn.Module, most_pieces: int | None) -> list[Tensor]:
     pieces = run.pieces(len(inputs[0]))
     if len(pieces) == 1:
         return run.run(pieces[0], run.cut_all(pieces[0], inputs))
+    pieces = pieces[:most_pieces]
     if torch.is_grad_enabled() and _wants_gradient(inputs, module):
         return recomputed(run, pieces, inputs, module)
     return run_in_pieces(run, pieces, inputs)

@@ -82,7 +82,7 @@ def explain(program: Program, image_px: Sequence[int], *, gradient: bool, device
     shape_px = tuple(image_px)
     speeds = speeds_of(device, torch.float32, program.ndim)
     planner = Planner(program, Costs(speeds, gradient), element_bytes=4)
-    scores_px = tuple(n - f + 1 for n, f in zip(shape_px, program.fov, strict=True))
+    scores_px = program.scores_px(shape_px)
     chosen, _, plan = planner.whole(1, scores_px)
     alternatives = {
         "planned": plan.seconds,

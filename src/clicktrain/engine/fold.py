@@ -10,6 +10,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+import torch.nn.functional as F
+
 from clicktrain.kernels.shapes import window
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["fold", "unfold"]
+__all__ = ["fold", "refold", "unfold"]
 
 
 def fold(maps: Tensor, before: Sequence[int], after: Sequence[int]) -> Tensor:
@@ -75,3 +77,27 @@ def unfold(maps: Tensor, folded: Sequence[int]) -> Tensor:
     shape_px = [n * f for n, f in zip(maps.shape[2:], folded, strict=True)]
     whole: Tensor = split.permute(0, *axes, split.ndim - 1).reshape(-1, *shape_px, maps.shape[1]).movedim(-1, 1)
     return whole
+
+
+def refold(maps: Tensor, before: Sequence[int], after: Sequence[int], shape_px: Sequence[int]) -> Tensor:
+    """Fold maps further, or put them back into whole maps first where `after` is no multiple of `before`.
+
+    Parameters
+    ----------
+    maps : Tensor of shape (B * prod(before), C, *spatial)
+    before, after : sequence of int
+        Fold per axis that the maps have and shall have.
+    shape_px : sequence of int
+        Spatial shape of the whole maps.
+
+    Returns
+    -------
+    Tensor of shape (B * prod(after), C, *(shape_px // after))
+    """
+    if all(a % b == 0 for a, b in zip(after, before, strict=True)):
+        return fold(maps, before, after)
+    whole = unfold(maps, before)
+    # Values that did not fill all fragments were left out. No score reads them, but the maps must have their size.
+    missing = [n - side for n, side in zip(shape_px, whole.shape[2:], strict=True)]
+    filled = F.pad(whole, [n for side in reversed(missing) for n in (0, side)]) if any(missing) else whole
+    return fold(filled, (1,) * len(after), after)

@@ -10,6 +10,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from clicktrain.kernels.regular_conv.aten import is_single_volume
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -47,7 +49,8 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         inside_bytes = 0
         if self.device == "cpu" and function in (_CONV, _CONV_BACKWARD):
             maps, geometry = ([args[0]], args[3:]) if function is _CONV else ([args[1], args[0]], args[4:10])
-            out, inside_bytes = _convolved(out, maps, args[len(maps)], geometry)
+            if function is _CONV_BACKWARD or not is_single_volume(_on_cpu(args[0])):
+                out, inside_bytes = _convolved(out, maps, args[len(maps)], geometry)
         elif self.device == "cpu" and function is _TANH and out.dtype == torch.bfloat16:
             # `fast_tanh` computes in float32: two maps of twice the size, before there is the one that it gives.
             inside_bytes = 3 * _bytes(out.shape, out)
@@ -86,7 +89,7 @@ def _convolved(out: Any, maps: Sequence[Tensor], weight: Tensor, geometry: Seque
         Stride, padding, dilation, whether it is transposed, output padding and groups.
     """
     image, (stride, padding, dilation, *_) = maps[0], geometry
-    shapes = [torch.empty((), dtype=t.dtype).expand(t.shape) for t in (image, weight)]
+    shapes = [_on_cpu(t) for t in (image, weight)]
     way = str(torch._C._select_conv_backend(*shapes, None, *geometry, None))
     planes = "Slow" in way and image.ndim == 5
     last = torch.channels_last if image.ndim == 4 else torch.channels_last_3d
@@ -99,6 +102,11 @@ def _convolved(out: Any, maps: Sequence[Tensor], weight: Tensor, geometry: Seque
     axes = zip(image.shape[2:], size, stride, padding, dilation, strict=True)
     places = [(n + 2 * p - (k - 1) * d - 1) // s + 1 for n, k, s, p, d in axes]
     return out, copied + _bytes((1 if apart else len(image), image.shape[1], *size, *places), image)
+
+
+def _on_cpu(like: Tensor) -> Tensor:
+    """Tensor of the same shape that takes no memory."""
+    return torch.empty((), dtype=like.dtype).expand(like.shape)
 
 
 def _bytes(shape: Sequence[int], like: Tensor) -> int:

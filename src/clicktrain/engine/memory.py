@@ -51,7 +51,7 @@ def pass_bytes(
     precision : {"exact", "fast"}
     """
     planner = network.planner(image.new_empty(0, dtype=torch.bfloat16) if precision == "fast" else image)
-    image_px = tuple(n + f - 1 for n, f in zip(scores_px, network.fov, strict=True))
+    image_px = network.program.image_px(scores_px)
     plan = _plan(planner, strategy, len(image), tuple(scores_px), image_px)
     return peak_bytes(
         network.program,
@@ -158,7 +158,7 @@ def run_tiled(
     ClickTrainError
         If not even the smallest tile fits.
     """
-    scores_px, multiple_px = network._scores_px(image), _most_folded(network.program)
+    scores_px, multiple_px = network.scores_px(image, any_float=precision == "fast"), _most_folded(network.program)
     budget_bytes = default_budget_bytes(image.device) if budget_bytes is None else budget_bytes
     with torch.no_grad():
         tile_px = largest_tile(

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from math import prod
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from clicktrain.engine.cover import Cover
-from clicktrain.engine.execute import _CHUNK_PX, _filled
-from clicktrain.engine.fold import fold, unfold
+from clicktrain.engine.execute import Passes
 from clicktrain.engine.live import LiveBytes
-from clicktrain.engine.patch_scan import patches_per_batch
+from clicktrain.engine.patch_scan import patches_per_batch, scores_of_batch
 from clicktrain.engine.places import Places
 from clicktrain.engine.plan import DensePlan
-from clicktrain.engine.recompute import recomputed
-from clicktrain.engine.segments import FoldedMaps, SegmentRun, run_in_pieces
-from clicktrain.engine.selected_pass import selected_scores
 from clicktrain.engine.state import with_state
-from clicktrain.engine.windows import all_positions, gather_windows, pick
-from clicktrain.kernels.shapes import window
+from clicktrain.engine.windows import all_positions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor, nn
 
     from clicktrain.engine.planner import SelectedPlan
     from clicktrain.engine.program import Program
-    from clicktrain.engine.segments import Segment
 
 __all__ = ["peak_bytes"]
 
@@ -76,7 +69,7 @@ def peak_bytes(
     with torch.inference_mode(False), torch.set_grad_enabled(gradient):
         image = torch.empty((batch, program.in_channels, *shape_px), dtype=dtype, device="meta")
         state = _without_numbers(module, dtype, gradient)
-        sketch = _Sketch(program, module, live)
+        sketch = _Sketch(program, module, live=live)
         with_state(module, state, lambda: _run(sketch, plan, image, [t for t in state.values() if t.requires_grad]))
     return live.peak
 
@@ -95,11 +88,12 @@ def _run(
 ) -> None:
     with sketch.live:
         if isinstance(plan, str):
-            scores = sketch.patches(image, all_positions(len(image), sketch.scores_px(image), image.device))
+            scores_px = sketch.program.scores_px(image.shape[2:])
+            scores = sketch.patches(image, all_positions(len(image), scores_px, image.device))
         elif isinstance(plan, DensePlan):
             scores = sketch.whole(plan, image)
         else:
-            scores = sketch.chosen(plan, image)
+            scores = sketch.chosen(_on_meta(plan), image)
         if scores.requires_grad:
             torch.autograd.grad(scores, leaves, torch.ones_like(scores), allow_unused=True)
 
@@ -115,89 +109,36 @@ class _Counted(Places):
         return self.mask.new_empty((self.count, self.mask.ndim), dtype=torch.int64)
 
 
-def _counted(places: Mapping[int, Places]) -> dict[int, Places]:
-    """Same places on the meta device; tensors that share their places still do."""
-    found = {id(p): _Counted(p.mask.to("meta"), int(p.mask.sum())) for p in places.values()}
-    return {number: found[id(p)] for number, p in places.items()}
+def _on_meta(plan: SelectedPlan) -> SelectedPlan:
+    """Same plan with its tensors on the meta device; those that share their places still do."""
+    at = plan.covering
+    found = {id(p): _Counted(p.mask.to("meta"), int(p.mask.sum())) for p in plan.places.values()}
+    places = {number: found[id(p)] for number, p in plan.places.items()}
+    return replace(plan, covering=Cover(at.corners.to("meta"), at.side_px, at.within.to("meta")), places=places)
 
 
 @dataclass(frozen=True, eq=False)
-class _Sketch:
-    """The passes of `execute`, that of equal parts run the first few and set the memory of the others aside.
+class _Sketch(Passes):
+    """Passes of which equal parts are run a few times, and the memory of the others is set aside.
 
     Parameters
     ----------
-    program : Program
-    module : Module
     live : LiveBytes
     aside : list of Tensor
         Stand for what the parts that are not run leave in memory.
     """
 
-    program: Program
-    module: nn.Module
-    live: LiveBytes
-    aside: list[Tensor] = field(default_factory=list)
-
-    def scores_px(self, image: Tensor) -> tuple[int, ...]:
-        """Spatial shape of the scores of an image."""
-        return tuple(n - f + 1 for n, f in zip(image.shape[2:], self.program.fov, strict=True))
-
-    def segments(self, segments: Sequence[Segment], image: Tensor) -> dict[int, FoldedMaps]:
-        """Run segments one after the other, as `run_segments` does."""
-        shape_px = tuple(image.shape[2:])
-        maps = {0: FoldedMaps(image, (1,) * self.program.ndim)}
-        for segment in segments:
-            run = SegmentRun.of(self.program, segment, shape_px)
-            folded = [fold(maps[n].maps, maps[n].folded, segment.folded) for n in run.inputs]
-            made = self._segment(run, folded)
-            maps = {n: maps[n] for n in self.program.live_after(segment.stop) if n in maps}
-            maps |= {n: FoldedMaps(m, segment.folded) for n, m in zip(run.outputs, made, strict=True)}
-        return maps
-
-    def _segment(self, run: SegmentRun, inputs: list[Tensor]) -> list[Tensor]:
-        pieces = run.pieces(len(inputs[0]))
-        if len(pieces) == 1:
-            return run.run(pieces[0], run.cut_all(pieces[0], inputs))
-        if torch.is_grad_enabled() and any(t.requires_grad for t in (*inputs, *self.module.parameters())):
-            return recomputed(run, pieces[:_TRIED], inputs, self.module)
-        return run_in_pieces(run, pieces[:_TRIED], inputs)
-
-    def whole(self, plan: DensePlan, image: Tensor) -> Tensor:
-        """Scores (B, K, *spatial - fov + 1) of images."""
-        filled = _filled(self.program, plan, image)
-        last = self.segments(plan.segments, filled)[self.program.output]
-        scores = unfold(last.maps, last.folded)
-        return window(scores, (0,) * self.program.ndim, self.scores_px(image))
-
-    def chosen(self, plan: SelectedPlan, image: Tensor) -> Tensor:
-        """Scores (N, K) of the positions that a plan covers."""
-        at = Cover(plan.covering.corners.to("meta"), plan.covering.side_px, plan.covering.within.to("meta"))
-        if plan.strategy == "patches":
-            return self.patches(image, at.corners)[at.within[:, 0]]
-        window_px = [s + f - 1 for s, f in zip(at.side_px, self.program.fov, strict=True)]
-        if plan.strategy == "selected":
-            return self._selected(plan, gather_windows(image, at.corners, window_px), at.within)
-        count = len(at.corners) if torch.is_grad_enabled() else max(1, _CHUNK_PX // prod(window_px))
-        scores = self._in_parts(
-            at.corners, count, lambda part: self.whole(plan.dense, gather_windows(image, part, window_px))
-        )
-        return pick(scores, at.within)
-
-    def _selected(self, plan: SelectedPlan, windows: Tensor, within: Tensor) -> Tensor:
-        maps = self.segments(plan.dense.segments, _filled(self.program, plan.dense, windows))
-        whole = {number: unfold(m.maps, m.folded) for number, m in maps.items()}
-        places = _counted(plan.places)
-        scores = selected_scores(self.program, plan.start, whole, places, windows.shape[2:])
-        return scores[places[self.program.output].number_of(within)]
+    most_pieces: int | None = _TRIED
+    live: LiveBytes = field(kw_only=True)
+    aside: list[Tensor] = field(default_factory=list, kw_only=True)
 
     def patches(self, image: Tensor, positions: Tensor) -> Tensor:
         """Scores (N, K) of the patches at some positions."""
         fov = self.program.fov
-        count = patches_per_batch(fov, "cpu")
-        return self._in_parts(positions, count, lambda part: self.module(gather_windows(image, part, fov)).flatten(1))
+        count = patches_per_batch(fov, self.live.device)
+        return self.in_parts(positions, count, lambda part: scores_of_batch(self.module, image, part, fov))
 
-    def _in_parts(self, rows: Tensor, count: int, run: Callable[[Tensor], Tensor]) -> Tensor:
+    def in_parts(self, rows: Tensor, count: int, run: Callable[[Tensor], Tensor]) -> Tensor:
         """Run on `count` rows at a time and put together the results of the first few."""
         parts = torch.split(rows, count)
         scores, kept = [], 0

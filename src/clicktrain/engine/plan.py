@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, prod
+from math import inf, lcm, prod
 from typing import TYPE_CHECKING, Literal
 
 from clicktrain.engine.pieces import plan_pieces
 from clicktrain.engine.segments import Segment, SegmentRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from clicktrain.engine.cost import Costs
     from clicktrain.engine.pieces import Piece
@@ -64,8 +64,8 @@ class DensePlan:
 
     @property
     def folded(self) -> _Fold:
-        """Fold of the last maps, per axis."""
-        return self.segments[-1].folded if self.segments else ()
+        """Fold that the folds of all segments divide, per axis."""
+        return tuple(lcm(*along) for along in zip(*(segment.folded for segment in self.segments), strict=True))
 
 
 def plan_dense(job: Pass, folding: Folding = "auto") -> list[DensePlan]:
@@ -108,21 +108,21 @@ def _extend(
 
 
 def folds(program: Program, start: int, stop: int, before: _Fold, folding: Folding) -> Iterator[_Fold]:
-    """Folds that steps may run at: that of the maps before, and the spacing of the values that they read."""
-    steps = program.steps[start:stop]
-    apart = [program.spacing_px(number) for step in steps for number in step.inputs if number <= start]
+    """Folds that steps may run at: the spacing of the values that they read, and that of the maps before, or none."""
+    apart = [program.spacing_px(n) for step in program.steps[start:stop] for n in step.inputs if n <= start]
     most = tuple(max(ds) for ds in zip(*apart, strict=True))
-    taps = [step.window.spacing_px for step in steps if step.window and max(step.window.size) > 1]
-    offsets = [px for step in steps if step.window for px in (step.window.offset_px, step.window.unread_px)]
-    fits = most != before and _divides(before, [most]) and _divides(most, [*taps, *offsets])
-    if fits and folding != "none":
+    # A branch that begins at the image again cannot run at the fold where the branch before it has ended.
+    kept = before if _may_fold(program, start, stop, before) else (1,) * program.ndim
+    further = most != kept and _may_fold(program, start, stop, most)
+    if further and folding != "none":
         yield most
-    if not fits or folding != "full":
-        yield before
+    if not further or folding != "full":
+        yield kept
 
 
-def _divides(divisors: _Fold, numbers: Iterable[_Fold]) -> bool:
-    return all(n % d == 0 for ns in numbers for n, d in zip(ns, divisors, strict=True))
+def _may_fold(program: Program, start: int, stop: int, folded: _Fold) -> bool:
+    largest = program.largest_folds[start:stop]
+    return all(n % f == 0 for most in largest for n, f in zip(most, folded, strict=True))
 
 
 def _segments(job: Pass, start: int, stop: int, folded: _Fold) -> Iterator[Segment]:

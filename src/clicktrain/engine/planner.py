@@ -82,7 +82,7 @@ class Planner:
 
     def whole(self, batch: int, scores_px: tuple[int, ...]) -> tuple[Literal["patches", "dense"], float, DensePlan]:
         """Cheapest way to score all patches of images."""
-        plan = self.dense(batch, self._window_px(scores_px))[-1]
+        plan = self.dense(batch, self.program.image_px(scores_px))[-1]
         patches_s = self.patches_s(batch * prod(scores_px))
         return ("patches", patches_s, plan) if patches_s < plan.seconds else ("dense", plan.seconds, plan)
 
@@ -98,7 +98,7 @@ class Planner:
         """Plan that scores all of every window; of the cheapest side where none is given."""
         side_px = side_px or self._cheapest_side(positions, 1, inf) or bounding_side(positions)
         covering = cover(positions, scores_px, side_px)
-        plan = self.dense(len(covering.corners), self._window_px(side_px))[-1]
+        plan = self.dense(len(covering.corners), self.program.image_px(side_px))[-1]
         seconds = self._windows_s(len(covering.corners), side_px)
         return SelectedPlan("windows", seconds, covering, plan, len(self.program.steps), {})
 
@@ -124,7 +124,7 @@ class Planner:
     def selected(self, positions: Tensor, scores_px: tuple[int, ...], side_px: tuple[int, ...]) -> SelectedPlan:
         """Plan that runs the first steps on all of every window and the rest at needed places only."""
         covering = cover(positions, scores_px, side_px)
-        window_px, batch = self._window_px(side_px), len(covering.corners)
+        window_px, batch = self.program.image_px(side_px), len(covering.corners)
         places = needed_places(self.program, 0, covering.within, batch, window_px)
         counts = {number: int(found.mask.sum()) for number, found in places.items()}
         plans = self.dense(batch, window_px)
@@ -163,17 +163,14 @@ class Planner:
         ]
         return max(maps_only, default=-1) + 1
 
-    def _window_px(self, side_px: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(n + f - 1 for n, f in zip(side_px, self.program.fov, strict=True))
-
     def patches_s(self, count: int) -> float:
         """Predicted seconds of the module on patches."""
         return count * self.costs.patch_s(self.program) + self.costs.patch_calls_s(self.program)
 
     def _places_s(self, count: int, side_px: tuple[int, ...]) -> float:
-        elements = _PLACES_WORK * count * prod(self._window_px(side_px)) * len(self.program.steps)
+        elements = _PLACES_WORK * count * prod(self.program.image_px(side_px)) * len(self.program.steps)
         return elements / self.costs.speeds.cached_per_s
 
     def _windows_s(self, count: int, side_px: tuple[int, ...]) -> float:
         share = count / (1 << (count - 1).bit_length())
-        return self.dense(count, self._window_px(side_px))[-1].seconds * share
+        return self.dense(count, self.program.image_px(side_px))[-1].seconds * share

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -12,10 +14,11 @@ from clicktrain.engine.state import with_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from torch import Tensor
 
-__all__ = ["Precision", "in_bfloat16"]
+__all__ = ["Precision", "autocast_as_now", "in_bfloat16"]
 
 Precision = Literal["exact", "fast"]
 
@@ -52,3 +55,15 @@ def in_bfloat16(module: nn.Module, image: Tensor, scores: Callable[[Tensor], Ten
 
 def _tensors(module: nn.Module) -> list[Tensor]:
     return [*module.parameters(), *module.buffers()]
+
+
+def autocast_as_now(device: torch.device) -> Callable[[], AbstractContextManager[None]]:
+    """Give what sets autocast, later and elsewhere, to what it is now.
+
+    Weights that are converted meanwhile are not kept: those of a pass without gradients would do for no other.
+    """
+    kind = device.type
+    if not torch.amp.is_autocast_available(kind):
+        return nullcontext
+    dtype, enabled = torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
+    return partial(torch.autocast, kind, dtype, enabled, cache_enabled=False)

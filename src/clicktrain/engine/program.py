@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from math import gcd, lcm
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -124,6 +126,14 @@ class Program:
         """Number of spatial axes."""
         return len(self.fov)
 
+    def scores_px(self, image_px: Sequence[int]) -> tuple[int, ...]:
+        """Scores per axis of an image of `image_px`."""
+        return tuple(n - f + 1 for n, f in zip(image_px, self.fov, strict=True))
+
+    def image_px(self, scores_px: Sequence[int]) -> tuple[int, ...]:
+        """Spatial shape of the image that has `scores_px` scores per axis."""
+        return tuple(n + f - 1 for n, f in zip(scores_px, self.fov, strict=True))
+
     def extent_px(self, number: int) -> tuple[int, ...]:
         """Pixels that one value of tensor `number` sees, per axis."""
         return self.steps[number - 1].grid.extent_px if number else (1,) * self.ndim
@@ -135,6 +145,22 @@ class Program:
     def channels(self, number: int) -> int:
         """Channels of tensor `number`."""
         return self.steps[number - 1].channels if number else self.in_channels
+
+    @cached_property
+    def largest_folds(self) -> tuple[tuple[int, ...], ...]:
+        """Largest fold that each step may run at: it divides what its taps lie apart, and the folds of its readers."""
+        folds: list[tuple[int, ...]] = []
+        needed: dict[int, tuple[int, ...]] = {}
+        strides = tuple(map(lcm, *(step.grid.spacing_px for step in self.steps), (1,) * self.ndim))
+        for number in range(len(self.steps), 0, -1):
+            step = self.steps[number - 1]
+            folded = needed.get(number, strides)
+            if (w := step.window) is not None:
+                apart = (d if k > 1 else 0 for k, d in zip(w.size, w.spacing_px, strict=True))
+                folded = tuple(map(gcd, folded, apart, w.offset_px, w.unread_px))
+            needed |= {n: tuple(map(gcd, needed.get(n, folded), folded)) for n in step.inputs}
+            folds.insert(0, folded)
+        return tuple(folds)
 
     def live_after(self, stop: int) -> tuple[int, ...]:
         """Numbers of the tensors, made by the first `stop` steps or given, that later steps or the caller read."""

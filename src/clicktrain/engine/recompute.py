@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from clicktrain.engine.precision import autocast_as_now
 from clicktrain.engine.segments import run_in_pieces
 from clicktrain.engine.state import with_state
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from torch import Tensor, nn
 
@@ -40,7 +42,7 @@ def recomputed(run: SegmentRun, pieces: Sequence[Piece], inputs: Sequence[Tensor
     Chen et al. 2016, arXiv 1604.06174: memory for recomputation.
     """
     state = dict(chain(module.named_parameters(), module.named_buffers()))
-    job = _Job(run, tuple(pieces), module, tuple(state), len(inputs))
+    job = _Job(run, tuple(pieces), module, tuple(state), len(inputs), autocast_as_now(inputs[0].device))
     outputs: tuple[Tensor, ...] = _Recomputed.apply(job, *inputs, *state.values())  # type: ignore[no-untyped-call]
     return list(outputs)
 
@@ -54,6 +56,7 @@ class _Job:
     module: nn.Module
     names: tuple[str, ...]
     n_inputs: int
+    autocast: Callable[[], AbstractContextManager[None]]
 
 
 class _Recomputed(torch.autograd.Function):
@@ -61,7 +64,8 @@ class _Recomputed(torch.autograd.Function):
     def forward(ctx: Any, job: _Job, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.job = job
         ctx.save_for_backward(*tensors)
-        return tuple(run_in_pieces(job.run, job.pieces, tensors[: job.n_inputs]))
+        with job.autocast():
+            return tuple(run_in_pieces(job.run, job.pieces, tensors[: job.n_inputs]))
 
     @staticmethod
     @once_differentiable
@@ -94,7 +98,7 @@ def _add_pieces(
     """Add every piece's share of the gradients to `sums`, which has one tensor per input, parameter and buffer."""
     for piece in job.pieces:
         cut = [_leaf(t, needs) for t, needs in zip(job.run.cut_all(piece, inputs), wanted, strict=False)]
-        with torch.enable_grad():
+        with torch.enable_grad(), job.autocast():
             outputs = job.run.run(piece, cut)
         pairs = [(out, _part(grad, piece, out)) for out, grad in zip(outputs, grads, strict=True) if out.requires_grad]
         leaves = [leaf for leaf in (*cut, *state) if leaf.requires_grad]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby, product
-from math import gcd, lcm, prod
+from itertools import chain, groupby, product
+from math import prod
 from operator import add, floordiv, mul, sub
 from typing import TYPE_CHECKING
 
@@ -87,7 +87,7 @@ def refined_scores(
     levels = _levels(program)
     grids = _grids([level.folded for level in levels])
     walk = _Walk(program, plans, module, _bfloat16_state(module, image) if fast else {}, levels, grids)
-    scores_px = tuple(n - f + 1 for n, f in zip(image.shape[2:], program.fov, strict=True))
+    scores_px = program.scores_px(image.shape[2:])
     canvas = _Canvas(image, program.classes, scores_px, grids)
     values = channels_last(image.detach().to(torch.bfloat16 if fast else image.dtype))
     for firsts, scores in walk.fragments(0, [(0,) * program.ndim], scores_px, {0: values}):
@@ -120,7 +120,7 @@ class _Walk:
         What takes the place of the module's parameters.
     levels : sequence of _Level
     grids : sequence of tuple of int
-        Spacings in the order in which grids become complete.
+        Spacings, in the order in which the grids are completed.
     """
 
     program: Program
@@ -133,7 +133,7 @@ class _Walk:
     def fragments(
         self, depth: int, firsts: Sequence[_Px], counts: _Px, maps: Mapping[int, Tensor]
     ) -> Iterator[tuple[Sequence[_Px], Tensor]]:
-        """Scores of fragments, those of a coarse grid before those between.
+        """First pixels and scores (len(firsts) * B, K, *counts) of fragments, a coarse grid before those between.
 
         Parameters
         ----------
@@ -145,11 +145,6 @@ class _Walk:
             Scores of one fragment, per axis.
         maps : mapping of int to Tensor of shape (len(firsts) * B, C, *spatial)
             What this level and those below it read.
-
-        Yields
-        ------
-        firsts : sequence of tuple of int
-        scores : Tensor of shape (len(firsts) * B, K, *counts)
         """
         maps = self._run(depth, maps)
         if depth + 1 == len(self.levels):
@@ -190,7 +185,7 @@ class _Walk:
         offsets = product(*(range(min(r, n)) for r, n in zip(ratio, counts, strict=True)))
         for (_, fewer), group in groupby(sorted(offsets, key=kind), key=kind):
             same = list(group)
-            size = max(1, _BATCH_PX // (batch * prod(fewer)))
+            size = max(1, _BATCH_PX // max(1, batch * prod(fewer)))
             for i in range(0, len(same), size):
                 yield same[i : i + size], fewer
 
@@ -201,37 +196,30 @@ class _Walk:
         cut = {}
         for number, tensor in maps.items():
             reach_px = map(sub, self.program.fov, self.program.extent_px(number))
-            shape = tuple(map(add, counts, map(floordiv, reach_px, inner)))
-            steps = [[slice(o, None, r) for o, r in zip(offset, ratio, strict=True)] for offset in offsets]
-            every = [tensor[(slice(None), slice(None), *step)] for step in steps]
-            parts = [window(fragment, (0,) * len(shape), shape) for fragment in every]
+            shape = map(add, counts, map(floordiv, reach_px, inner))
+            lengths = tuple(map(mul, shape, ratio))
+            parts = [
+                tensor[:, :, *(slice(o, o + n, r) for o, n, r in zip(offset, lengths, ratio, strict=True))]
+                for offset in offsets
+            ]
             cut[number] = parts[0] if len(parts) == 1 else torch.cat(parts)
         return cut
 
 
 class _Canvas:
-    """Scores that are filled in, fragment by fragment.
-
-    Parameters
-    ----------
-    like : Tensor of shape (B, ...)
-    classes : int
-    shape_px : tuple of int
-    grids : sequence of tuple of int
-        Spacings in the order in which grids become complete.
-    """
+    """Scores of images like `like`, filled in fragment by fragment; `grids` as in `_Walk`."""
 
     def __init__(self, like: Tensor, classes: int, shape_px: _Px, grids: Sequence[_Px]) -> None:
         self.shape_px, self.grids, self.done = shape_px, grids, 0
         blocks = [-(-n // d) for n, d in zip(shape_px, grids[0], strict=True)]
         whole = like.new_empty((len(like), classes, *map(mul, blocks, grids[0])))
         self.scores = window(whole, (0,) * len(shape_px), shape_px)
-        self.blocks = whole.view(len(like), classes, *(n for pair in zip(blocks, grids[0], strict=True) for n in pair))
+        self.blocks = whole.view(len(like), classes, *chain(*zip(blocks, grids[0], strict=True)))
 
     def fill(self, firsts: Sequence[_Px], scores: Tensor) -> Refinement:
         """Write fragments (len(firsts) * B, K, *counts), each value into the pixels up to the next ones of its grid."""
         ndim = len(self.shape_px)
-        for first, values in zip(firsts, torch.split(scores, len(self.scores)), strict=True):
+        for first, values in zip(firsts, scores.view(len(firsts), len(self.scores), *scores.shape[1:]), strict=True):
             behind = map(add, first, self.grids[_grid_of(first, self.grids)])
             places = self.blocks
             for axis, (n, i, j) in enumerate(zip(values.shape[2:], first, behind, strict=True)):
@@ -250,9 +238,10 @@ class _Canvas:
 
 def _levels(program: Program) -> list[_Level]:
     """Levels of a program, from whole maps to the smallest fragments."""
-    most = _folds(program)
+    most = program.largest_folds
     folds = [(1,) * program.ndim]
-    for folded in sorted(set(most), key=prod):
+    # A join runs with the maps that it reads, so its own fold makes no level.
+    for folded in sorted({f for step, f in zip(program.steps, most, strict=True) if len(step.inputs) == 1}, key=prod):
         if folded != folds[-1] and _divides(folds[-1], folded):
             folds.append(folded)
     depths: list[int] = []
@@ -269,22 +258,6 @@ def _level(program: Program, depths: Sequence[int], depth: int, folded: _Px) -> 
     made = [0, *(number for number, at in enumerate(depths, 1) if at <= depth)]
     read = {number for step in deeper for number in step.inputs} | {program.output}
     return _Level(folded, tuple((row[0], row[-1] + 1) for row in rows), tuple(n for n in made if n in read))
-
-
-def _folds(program: Program) -> list[_Px]:
-    """Largest fold that each step may run at: it divides what its taps lie apart, and the folds of all its readers."""
-    folds: list[_Px] = []
-    needed: dict[int, _Px] = {}
-    strides = tuple(map(lcm, *(step.grid.spacing_px for step in program.steps), (1,) * program.ndim))
-    for number in range(len(program.steps), 0, -1):
-        step = program.steps[number - 1]
-        folded = needed.get(number, strides)
-        if (w := step.window) is not None:
-            apart = (d if k > 1 else 0 for k, d in zip(w.size, w.spacing_px, strict=True))
-            folded = tuple(map(gcd, folded, apart, w.offset_px, w.unread_px))
-        needed |= {n: tuple(map(gcd, needed.get(n, folded), folded)) for n in step.inputs}
-        folds.insert(0, folded)
-    return folds
 
 
 def _grids(folds: Sequence[_Px]) -> list[_Px]:

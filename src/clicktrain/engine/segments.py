@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from clicktrain.engine.fold import refold
 from clicktrain.engine.pieces import Piece, plan_pieces
 from clicktrain.engine.steps import run_steps
 
@@ -91,6 +92,12 @@ class SegmentRun:
     def sides(self, extent_px: Sequence[int]) -> tuple[int, ...]:
         """Spatial shape of a folded map of `extent_px`."""
         return tuple((n - e + 1) // f for n, e, f in zip(self.shape_px, extent_px, self.segment.folded, strict=True))
+
+    def refold(self, number: int, maps: FoldedMaps) -> Tensor:
+        """Maps of input `number` in the fold of the segment."""
+        extent_px = self.program.extent_px(number)
+        shape_px = [n - e + 1 for n, e in zip(self.shape_px, extent_px, strict=True)]
+        return refold(maps.maps, maps.folded, self.segment.folded, shape_px)
 
     def pieces(self, batch: int) -> list[Piece]:
         """Cut the maps of a batch, fragments counted."""

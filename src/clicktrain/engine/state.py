@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = ["with_state"]
+
+
+# Two calls that overlapped would each put back what they found, and one of them finds what the other has put in.
+_LOCK = RLock()
 
 
 class _Caller(nn.Module):
@@ -23,7 +28,7 @@ class _Caller(nn.Module):
 
 
 def with_state(module: nn.Module, state: Mapping[str, Tensor], function: Callable[[], Any]) -> Any:
-    """Call `function` while parameters and buffers of `module` are replaced.
+    """Call `function` while parameters and buffers of `module` are replaced, one call of all threads at a time.
 
     Parameters
     ----------
@@ -32,4 +37,5 @@ def with_state(module: nn.Module, state: Mapping[str, Tensor], function: Callabl
         What takes the place of the parameters and buffers of these names.
     function : callable
     """
-    return functional_call(_Caller(module), {f"module.{name}": t for name, t in state.items()}, (function,))
+    with _LOCK:
+        return functional_call(_Caller(module), {f"module.{name}": t for name, t in state.items()}, (function,))

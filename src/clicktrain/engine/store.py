@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,24 @@ def load_record(name: str, key: str) -> dict[str, Any] | None:
 
 def save_record(name: str, key: str, record: dict[str, Any]) -> None:
     """Keep a record in the file `name`, whole or not at all; a folder that cannot be written to keeps nothing."""
-    folder = cache_folder()
-    try:
+    text = json.dumps({**_read(name), key: record}, indent=1)
+    with suppress(OSError):
+        folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False) as file:
-            json.dump({**_read(name), key: record}, file, indent=1)
-        Path(file.name).replace(folder / f"{name}.json")
-    except OSError:
-        return
+        _write(folder / f"{name}.json", text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write beside the place and rename; nothing is left beside it if that fails."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
+        beside = Path(file.name)
+        try:
+            file.write(text)
+            file.close()
+            beside.replace(path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
 
 
 def _read(name: str) -> dict[str, Any]:

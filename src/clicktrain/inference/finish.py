@@ -8,20 +8,18 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 if TYPE_CHECKING:
+    from clicktrain.config import FinishConfig
     from clicktrain.types import FloatArray
 
 __all__ = ["finished"]
 
-# Chosen on half of the labelled sets of `benchmarks/few_clicks.py`, see docs/explanation/few_clicks.md.
-_SMOOTHING_PX = 1.25
-_STRENGTH = 0.4
 # The shares of the classes count for nothing up to the first number of clicks, and in full from the second on.
 _CLICKS = (50, 200)
 _ROUNDS = 10
 _MOST_PIXELS = 1 << 18
 
 
-def finished(probabilities: FloatArray, clicks: int) -> FloatArray:
+def finished(probabilities: FloatArray, config: FinishConfig, clicks: int) -> FloatArray:
     """Smooth probabilities and weigh classes by how common they are in the image, in place.
 
     Strokes show every class alike, images do not: argmax of balanced probabilities gives a rare class far too many
@@ -32,6 +30,7 @@ def finished(probabilities: FloatArray, clicks: int) -> FloatArray:
     ----------
     probabilities : ndarray of shape (K, Y, X), float32
         As if all classes were equally common.
+    config : FinishConfig
     clicks : int
         Number of clicks that the classifier was trained on.
 
@@ -45,11 +44,14 @@ def finished(probabilities: FloatArray, clicks: int) -> FloatArray:
     Saerens, Latinne, Decaestecker 2002, Adjusting the outputs of a classifier to new a priori probabilities, Neural
     Computation 14, section 2.
     """
-    for one in probabilities:
-        gaussian_filter(one, _SMOOTHING_PX, output=one, truncate=3.0)
-    weights = (class_shares(probabilities) * len(probabilities)) ** _strength(clicks)
-    probabilities *= weights.astype(np.float32)[:, None, None]
-    probabilities /= probabilities.sum(axis=0)
+    if config.smoothing_px:
+        for one in probabilities:
+            gaussian_filter(one, config.smoothing_px, output=one, truncate=3.0)
+    strength = config.prior * _evidence(clicks)
+    if strength:
+        weights = (class_shares(probabilities) * len(probabilities)) ** strength
+        probabilities *= weights.astype(np.float32)[:, None, None]
+        probabilities /= probabilities.sum(axis=0)
     return probabilities
 
 
@@ -75,6 +77,6 @@ def class_shares(probabilities: FloatArray) -> FloatArray:
     return shares
 
 
-def _strength(clicks: int) -> float:
+def _evidence(clicks: int) -> float:
     few, many = _CLICKS
-    return _STRENGTH * float(np.clip(np.log(max(clicks, 1) / few) / np.log(many / few), 0, 1))
+    return float(np.clip(np.log(max(clicks, 1) / few) / np.log(many / few), 0, 1))

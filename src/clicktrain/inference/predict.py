@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clicktrain.models.fitted import FittedModel
     from clicktrain.models.forest import Forest
     from clicktrain.models.normalise import ChannelStatistics
+    from clicktrain.models.pretrained import EmbeddedHead
     from clicktrain.tiling.tiles import Tile
     from clicktrain.types import FloatArray, Progress
 
@@ -76,7 +77,7 @@ def predict_tiles(
         else:
             tiles.finish()
     yield tiles.progress("predicting")
-    return finished(probabilities, model.n_clicks)
+    return finished(probabilities, model.finish, model.n_clicks)
 
 
 def _classify(
@@ -92,7 +93,7 @@ def _classify(
     with torch.inference_mode():
         answers.append(_by_context(model, raw))
         if model.embedded is not None:
-            answers.append(model.embedded.probabilities(prepared.window(origin, size, model.embedded.fov)))
+            answers.append(_by_head(model.embedded, prepared.window(origin, size, model.embedded.fov)))
         probabilities: FloatArray = blended(answers).cpu().numpy()
     return probabilities
 
@@ -108,6 +109,10 @@ def _by_forest(model: FittedModel, forest: Forest, raw: Tensor) -> Tensor:
     inner = raw[0, :, margins[0] : raw.shape[2] - margins[0], margins[1] : raw.shape[3] - margins[1]]
     rows = inner.permute(1, 2, 0).reshape(-1, len(inner)).cpu().numpy()
     return torch.from_numpy(forest.probabilities(rows)).to(raw).T.reshape(-1, *inner.shape[1:])
+
+
+def _by_head(head: EmbeddedHead, channels: Tensor) -> Tensor:
+    return head.probabilities_of(head.embed(channels))
 
 
 def _size(tile: Tile) -> tuple[int, int]:

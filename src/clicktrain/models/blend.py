@@ -18,11 +18,13 @@ _LEAST = 1e-3
 
 
 def blended(parts: Sequence[Tensor]) -> Tensor:
-    """Geometric mean of probabilities, brought to sum 1.
+    """Geometric mean of probabilities, brought to sum 1; one alone stays as it is.
 
     Parameters
     ----------
     parts : sequence of Tensor of shape (K, ...)
     """
+    if len(parts) == 1:
+        return parts[0]
     logarithms = torch.stack([(part + _LEAST).log() for part in parts]).mean(dim=0)
     return torch.softmax(logarithms, dim=0)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
 
+from clicktrain.config import FinishConfig
 from clicktrain.engine.densify import DenseNetwork, densify
 from clicktrain.errors import ModelFileError
 from clicktrain.models.forest import Forest
 from clicktrain.models.nets import PixelNet, build_network
 from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.models.pretrained import EmbeddedHead, Embedding
-from clicktrain.models.trunk import Trunk
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,6 +47,8 @@ class FittedModel:
         Classifies by the stem's features.
     n_clicks : int
         Clicks that it was trained on.
+    finish : FinishConfig
+        What is done to the probabilities of a whole image.
     """
 
     net: PixelNet
@@ -56,6 +58,7 @@ class FittedModel:
     embedded: EmbeddedHead | None = None
     forest: Forest | None = None
     n_clicks: int = 0
+    finish: FinishConfig = field(default_factory=FinishConfig)
 
     @classmethod
     def of(cls, net: PixelNet, classes: tuple[int, ...], statistics: ChannelStatistics) -> FittedModel:
@@ -81,7 +84,7 @@ class FittedModel:
 
     def targets(self, numbers: Tensor) -> Tensor:
         """Indices of classes, in the order of the scores, given their numbers."""
-        return torch.searchsorted(torch.tensor(self.classes, device=numbers.device), numbers)
+        return torch.searchsorted(torch.tensor(self.classes, device=numbers.device), numbers.contiguous())
 
     def copied(self) -> FittedModel:
         """Return a copy with a network of its own, so that training can be given up without a trace."""
@@ -130,7 +133,7 @@ class FittedModel:
             ) from error
         statistics = ChannelStatistics(summary.channel_mean, summary.channel_deviation)
         model = cls.of(net.to(device).eval(), numbers, statistics)
-        return replace(model, embedded=embedded, forest=forest, n_clicks=summary.clicks.total)
+        return replace(model, embedded=embedded, forest=forest, n_clicks=summary.clicks.total, finish=summary.finish)
 
 
 def _restored_forest(summary: ModelSummary, weights: dict[str, Tensor]) -> Forest | None:
@@ -148,10 +151,9 @@ def _restored_head(summary: ModelSummary, weights: dict[str, Tensor], device: to
     if not summary.architecture.pretrained:
         return None
     names = [name for name in weights if name.startswith(_EMBEDDING)]
-    embedding = Embedding(Trunk())
-    embedding.load_state_dict({name.removeprefix(_EMBEDDING): weights.pop(name) for name in names})
+    embedding = Embedding.of({name.removeprefix(_EMBEDDING): weights.pop(name) for name in names})
     coefficients = weights.pop(_HEAD)
     wanted = (len(summary.classes), summary.channels * embedding.trunk.out_channels + 1)
     if tuple(coefficients.shape) != wanted:
         raise ValueError(f"the head must be of shape {wanted}")
-    return EmbeddedHead.of(embedding.to(device).eval().requires_grad_(False), coefficients.to(device))
+    return EmbeddedHead.of(embedding.to(device), coefficients.to(device))

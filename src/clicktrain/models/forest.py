@@ -34,12 +34,11 @@ class Forest:
 
     def __init__(self, features: FloatArray, targets: IntArray, *, n_trees: int, seed: int) -> None:
         self.features, self.targets = features, targets
-        # Strokes of a rare class are to weigh as much as those of a common one.
-        self._trees = ExtraTreesClassifier(n_trees, n_jobs=-1, random_state=seed, class_weight="balanced")
-        self._trees.fit(features, targets)
+        self._trees = ExtraTreesClassifier(n_trees, n_jobs=-1, random_state=seed).fit(features, targets)
+        self._shares = np.bincount(targets) / len(targets)
 
     def probabilities(self, features: FloatArray) -> FloatArray:
-        """Classify pixels.
+        """Classify pixels, as if every class had been clicked as often.
 
         Parameters
         ----------
@@ -49,7 +48,9 @@ class Forest:
         -------
         ndarray of shape (N, K), float32
         """
-        return np.asarray(self._trees.predict_proba(features), np.float32)
+        # Trees grown to the end know the classes as they were clicked; weights would only change where they split.
+        weighted = self._trees.predict_proba(features) / self._shares
+        return np.asarray(weighted / weighted.sum(axis=1, keepdims=True), np.float32)
 
 
 def thinned(targets: IntArray, most: int, *, seed: int) -> IntArray:

@@ -17,6 +17,8 @@ from clicktrain.models.ridge import evidence_of, ridge
 from clicktrain.models.trunk import Trunk
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clicktrain.engine.densify import DenseNetwork
 
 __all__ = ["EmbeddedHead", "Embedding"]
@@ -45,6 +47,15 @@ class Embedding(nn.Module):
         self.trunk = trunk
         self.register_buffer("penalty", torch.tensor([-4.0, 0.0]))
         self.register_buffer("sharpness", torch.tensor([1.8, 0.0]))
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Tensor]) -> Embedding:
+        """Make an embedding with given weights, to be used and not trained."""
+        # What is drawn at first is thrown away: the global random state is left alone.
+        with torch.random.fork_rng(devices=[]):
+            embedding = cls(Trunk())
+        embedding.load_state_dict(weights)
+        return embedding.eval().requires_grad_(False)
 
     def at_evidence(self, clicks: int) -> tuple[float, float]:
         """Penalty and scale of the scores for a number of clicks."""
@@ -79,9 +90,8 @@ class EmbeddedHead:
     @classmethod
     def packaged(cls, device: torch.device) -> EmbeddedHead:
         """Load the embedding that comes with the package, with a head that is yet to be fitted."""
-        embedding = Embedding(Trunk())
-        embedding.load_state_dict(load((files("clicktrain.data") / _WEIGHTS).read_bytes()))
-        return cls.of(embedding.to(device).eval().requires_grad_(False), torch.empty(0, device=device))
+        embedding = Embedding.of(load((files("clicktrain.data") / _WEIGHTS).read_bytes()))
+        return cls.of(embedding.to(device), torch.empty(0, device=device))
 
     @property
     def fov(self) -> tuple[int, int]:
@@ -124,8 +134,8 @@ class EmbeddedHead:
         values = self.trunk.at(channels[0][:, None], positions)
         return values.reshape(count, len(places), -1).permute(1, 0, 2).flatten(1)
 
-    def probabilities(self, channels: Tensor) -> Tensor:
-        """Classify pixels.
+    def embed(self, channels: Tensor) -> Tensor:
+        """Embed every pixel.
 
         Parameters
         ----------
@@ -133,7 +143,12 @@ class EmbeddedHead:
 
         Returns
         -------
-        Tensor of shape (K, Y, X)
+        Tensor of shape (C, D, Y, X)
         """
-        embedded = self.trunk(channels[0][:, None]).flatten(0, 1)[None]
-        return F.softmax(F.conv2d(embedded, self.coefficients[:, :-1, None, None], self.coefficients[:, -1])[0], dim=0)
+        maps: Tensor = self.trunk(channels[0][:, None])
+        return maps
+
+    def probabilities_of(self, maps: Tensor) -> Tensor:
+        """Classify pixels, (K, Y, X), by their embeddings (C, D, Y, X)."""
+        weight, offset = self.coefficients[:, :-1, None, None], self.coefficients[:, -1]
+        return F.softmax(F.conv2d(maps.flatten(0, 1)[None], weight, offset)[0], dim=0)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clicktrain.clicks import Clicks
-    from clicktrain.config import ClassInfo, Preset, PresetName
+    from clicktrain.config import ClassInfo, Preset, SettingsName
     from clicktrain.models.fitted import FittedModel
 
 __all__ = ["count_clicks", "summarise"]
@@ -27,7 +27,7 @@ def summarise(
     model: FittedModel,
     settings: Preset,
     *,
-    preset: PresetName,
+    preset: SettingsName,
     seed: int,
     classes: Sequence[ClassInfo],
     clicks: TrainedClicks,
@@ -51,6 +51,7 @@ def summarise(
         preset=preset,
         architecture=settings.network,
         training=settings.training,
+        finish=settings.finish,
         seed=seed,
         fov_px=model.fov,
         n_parameters=model.n_parameters,

@@ -21,6 +21,7 @@ class SessionBridge(QObject):
 
     progressed = Signal(object)
     trained = Signal(object)
+    glimpsed = Signal(object)
     predicted = Signal(object)
     saved = Signal(str)
     loaded = Signal(str)

@@ -108,6 +108,7 @@ class ClickTrainWidget(QWidget):
         bridge = self._bridge
         bridge.progressed.connect(self.controls.show_progress)
         bridge.trained.connect(self._on_trained)
+        bridge.glimpsed.connect(self._show_prediction)
         bridge.predicted.connect(self._on_predicted)
         bridge.saved.connect(self._on_saved)
         bridge.loaded.connect(self._on_loaded)
@@ -230,11 +231,17 @@ class ClickTrainWidget(QWidget):
         self._report = report
         self.controls.say(_training_text(report))
 
-    def _on_predicted(self, prediction: Prediction) -> None:
+    def _show_prediction(self, prediction: Prediction) -> bool:
+        """Show it, unless another image was chosen meanwhile."""
         image = self.source.image
         if image is None or prediction.image is not self.session.image:
-            return
+            return False
         show_prediction(self._viewer, image, prediction, self.session.classes)
+        return True
+
+    def _on_predicted(self, prediction: Prediction) -> None:
+        if not self._show_prediction(prediction):
+            return
         done = f"classified in {prediction.seconds:.1f} s"
         self.controls.say(f"{_training_text(self._report)} · {done}" if self._report else done.capitalize())
 

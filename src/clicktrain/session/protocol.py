@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from clicktrain.config import ClassInfo
     from clicktrain.types import FloatArray, IntArray, ProgressCallback
 
-__all__ = ["Classifier"]
+__all__ = ["Classifier", "Look"]
+
+
+class Look(Protocol):
+    """An image that was taken in."""
+
+    def predict_proba(self, clicks: Clicks) -> FloatArray:
+        """Return (K, Y, X) probabilities in the order of `clicks.present`, within a blink."""
 
 
 class Classifier(Protocol):
@@ -42,6 +49,9 @@ class Classifier(Protocol):
         self, image: Any, *, axes: str | None = None, progress: ProgressCallback | None = None
     ) -> FloatArray:
         """Return (K, Y, X) probabilities in the order of `classes_`."""
+
+    def look(self, image: Any, *, axes: str | None = None, progress: ProgressCallback | None = None) -> Look | None:
+        """Take in an image, so that its clicks can be answered at once; None where that cannot be done."""
 
     def save(self, path: Path) -> None:
         """Write a model file, whole or not at all."""

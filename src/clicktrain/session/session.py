@@ -15,7 +15,7 @@ from clicktrain.session.runner import Runner
 from clicktrain.session.signals import SessionSignals
 from clicktrain.session.triton_guard import bind_triton_to_itself
 from clicktrain.session.values import ImageInput, same_clicks
-from clicktrain.session.work import classify, known_classes, label_classes, learn
+from clicktrain.session.work import classify, glimpse, known_classes, label_classes, learn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from clicktrain.session.protocol import Classifier
+    from clicktrain.session.protocol import Classifier, Look
     from clicktrain.session.runner import Task
     from clicktrain.session.values import Prediction
     from clicktrain.types import IntArray, LabelArray
@@ -59,6 +59,8 @@ class Session:
         self.classes = ClassTable(classifier.class_infos if classifier is not None and self._fitted else ())
         self._image: ImageInput | None = None
         self._clicks: Clicks | None = None
+        # Only the worker thread touches this, too.
+        self._looked_at: tuple[ImageInput, Look | None] | None = None
         self._runner = Runner()
         self._forward_signals()
 
@@ -243,6 +245,8 @@ class Session:
 
             def job(task: Task) -> Prediction | None:
                 classifier = self._get_classifier()
+                if then_classify:
+                    self._glimpse(task, classifier, image, clicks)
                 report = learn(task, classifier, image, clicks, resume=resume)
                 task.check()
                 label_classes(classifier, self.classes)
@@ -251,6 +255,14 @@ class Session:
                 return classify(task, classifier, image) if then_classify else None
 
             self._runner.submit(_CLASSIFY, job, self._publish)
+
+    def _glimpse(self, task: Task, classifier: Classifier, image: ImageInput, clicks: Clicks) -> None:
+        """Answer at once; an image is taken in the first time only."""
+        if self._looked_at is None or self._looked_at[0] is not image:
+            self._looked_at = image, classifier.look(image.array, axes=image.axes, progress=task.report)
+        look = self._looked_at[1]
+        if look is not None:
+            self.events.glimpsed.emit(glimpse(task, look, image, clicks))
 
     def _publish(self, prediction: Prediction | None) -> None:
         if prediction is not None:

@@ -13,12 +13,12 @@ from clicktrain.session.values import Prediction, TrainingReport
 if TYPE_CHECKING:
     from clicktrain.clicks import Clicks
     from clicktrain.session.classes import ClassTable
-    from clicktrain.session.protocol import Classifier
+    from clicktrain.session.protocol import Classifier, Look
     from clicktrain.session.runner import Task
     from clicktrain.session.values import ImageInput
     from clicktrain.types import Progress
 
-__all__ = ["classify", "known_classes", "label_classes", "learn"]
+__all__ = ["classify", "glimpse", "known_classes", "label_classes", "learn"]
 
 
 def learn(task: Task, classifier: Classifier, image: ImageInput, clicks: Clicks, *, resume: bool) -> TrainingReport:
@@ -35,6 +35,14 @@ def learn(task: Task, classifier: Classifier, image: ImageInput, clicks: Clicks,
     fit = classifier.partial_fit if go_on else classifier.fit
     fit(image.array, clicks, axes=image.axes, progress=on_progress)
     return TrainingReport(len(clicks), perf_counter() - start, losses[-1] if losses else None)
+
+
+def glimpse(task: Task, look: Look, image: ImageInput, clicks: Clicks) -> Prediction:
+    """Answer the clicks at once, from an image that was taken in."""
+    start = perf_counter()
+    proba = look.predict_proba(clicks)
+    classes = class_numbers(proba, np.array(clicks.present, np.int64))
+    return Prediction(image, classes, confidence(proba), task.generation, perf_counter() - start)
 
 
 def classify(task: Task, classifier: Classifier, image: ImageInput) -> Prediction:

@@ -125,7 +125,8 @@ def _with_heads(
     if settings.network.pretrained:
         embedded = model.embedded or EmbeddedHead.packaged(examples[0].image.device)
         embedded = yield from fit_head(embedded, model, examples, seed=seed)
-    return replace(model, forest=forest, embedded=embedded, n_clicks=sum(len(example.clicks) for example in examples))
+    n_clicks = sum(len(example.clicks) for example in examples)
+    return replace(model, forest=forest, embedded=embedded, n_clicks=n_clicks, finish=settings.finish)
 
 
 def _train(

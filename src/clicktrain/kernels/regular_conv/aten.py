@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["channels_last", "regular_conv_aten"]
+__all__ = ["channels_last", "is_single_volume", "regular_conv_aten"]
 
 
 def channels_last(image: Tensor) -> Tensor:
@@ -25,5 +25,19 @@ def regular_conv_aten(
     image: Tensor, weight: Tensor, bias: Tensor | None, spacing_px: Sequence[int], groups: int
 ) -> Tensor:
     """Convolve with dilation; see `regular_conv`."""
+    if is_single_volume(image) and not torch.is_autocast_enabled("cpu"):
+        return torch.mkldnn_convolution(channels_last(image), weight, bias, [0] * 3, [1] * 3, list(spacing_px), groups)
     conv = F.conv2d if image.ndim == 4 else F.conv3d
     return conv(channels_last(image), weight, bias, dilation=tuple(spacing_px), groups=groups)
+
+
+def is_single_volume(image: Tensor) -> bool:
+    """Whether oneDNN is asked by name: ATen unrolls the taps of one small volume, which takes up to 60 times longer.
+
+    Parameters
+    ----------
+    image : Tensor of shape (B, C, [Z,] Y, X)
+    """
+    on_cpu = image.device.type == "cpu" and image.dtype == torch.float32
+    has_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return has_onednn and on_cpu and image.ndim == 5 and len(image) == 1

@@ -19,5 +19,6 @@ def selected_max_reference(values: Tensor, taps: Taps) -> Tensor:
     gathered = values[taps.index()]
     # argmax promises no order among equals; the first True of a 0/1 tensor has the largest rank counted from the end.
     rank = torch.arange(gathered.shape[1], 0, -1, device=values.device).view(1, -1, 1)
-    first = ((gathered == gathered.amax(1, keepdim=True)) * rank).argmax(1, keepdim=True)
+    wins = (gathered == gathered.amax(1, keepdim=True)) | gathered.isnan()
+    first = (wins * rank).argmax(1, keepdim=True)
     return gathered.gather(1, first)[:, 0]

@@ -1,0 +1,112 @@
+"""An image that was embedded beforehand, which answers clicks within a blink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
+from clicktrain.inference.finish import finished
+from clicktrain.models.features import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from torch import Tensor
+
+    from clicktrain.clicks import Clicks
+    from clicktrain.config import FinishConfig
+    from clicktrain.models.normalise import ChannelStatistics
+    from clicktrain.models.pretrained import EmbeddedHead
+    from clicktrain.types import FloatArray, Progress
+
+__all__ = ["MOST_BYTES", "FirstLook", "embedded_bytes", "look_at"]
+
+MOST_BYTES = 1 << 30
+_TILE_PX = 256
+_LEAST_PX = (16, 16)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FirstLook:
+    """The embedding of every pixel of an image.
+
+    Parameters
+    ----------
+    head : EmbeddedHead
+        Whose coefficients do not matter.
+    maps : Tensor of shape (C, D, Y, X)
+    finish : FinishConfig
+    """
+
+    head: EmbeddedHead
+    maps: Tensor
+    finish: FinishConfig
+
+    def predict_proba(self, clicks: Clicks) -> FloatArray:
+        """Classify every pixel by clicks of this image alone.
+
+        Parameters
+        ----------
+        clicks : Clicks
+            Of two classes or more.
+
+        Returns
+        -------
+        ndarray of shape (K, Y, X), float32
+            In the order of `clicks.present`.
+        """
+        with torch.inference_mode():
+            rows, columns = torch.from_numpy(clicks.positions_px).to(self.maps.device).T
+            clicked = self.maps[:, :, rows, columns].flatten(0, 1).T
+            targets = torch.searchsorted(torch.tensor(clicks.present), torch.from_numpy(clicks.classes))
+            head = self.head.fitted(clicked, targets, len(clicks.present))
+            probabilities: FloatArray = head.probabilities_of(self.maps).cpu().numpy()
+        return finished(probabilities, self.finish, len(clicks))
+
+
+def embedded_bytes(head: EmbeddedHead, image: Tensor) -> int:
+    """Memory that the embedding of an image of shape (C, Y, X) takes."""
+    return image.element_size() * image.numel() * head.embedding.trunk.out_channels
+
+
+def look_at(
+    head: EmbeddedHead, image: Tensor, statistics: ChannelStatistics, finish: FinishConfig
+) -> Generator[Progress, None, FirstLook]:
+    """Embed every pixel of an image, tile by tile.
+
+    Parameters
+    ----------
+    head : EmbeddedHead
+    image : Tensor of shape (C, Y, X), float32
+    statistics : ChannelStatistics
+        What the image is normalised with.
+    finish : FinishConfig
+
+    Yields
+    ------
+    Progress
+        Before every tile.
+
+    Returns
+    -------
+    FirstLook
+    """
+    prepared = prepare(image, statistics, head.fov)
+    tile = even_tile(prepared.shape_px, (_TILE_PX, _TILE_PX), (1, 1))
+    tiles = ShrinkingTiles(prepared.shape_px, tile, head.fov, _LEAST_PX)
+    maps = image.new_empty((image.shape[0], head.embedding.trunk.out_channels, *prepared.shape_px))
+    while tiles:
+        yield tiles.progress("features")
+        rows, columns = tiles.first.inner
+        size = (rows.stop - rows.start, columns.stop - columns.start)
+        try:
+            with torch.inference_mode():
+                maps[:, :, rows, columns] = head.embed(prepared.window((rows.start, columns.start), size, head.fov))
+        except (RuntimeError, MemoryError) as error:
+            tiles.shrink(error)
+        else:
+            tiles.finish()
+    return FirstLook(head, maps, finish)

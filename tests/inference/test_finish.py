@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from clicktrain.config import FinishConfig
+from clicktrain.inference.finish import class_shares, finished
+
+
+def balanced_answer(share: float, noise: float, shape: tuple[int, int] = (60, 50)) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities as if both classes were equally common, of an image in which class 1 has `share`, and the truth."""
+    rng = np.random.default_rng(0)
+    truth = rng.random(shape) < share
+    evidence = (rng.normal(0, 1, shape) + np.where(truth, 1, -1) / noise) * 2 / noise
+    rare = 1 / (1 + np.exp(-evidence))
+    return np.stack([1 - rare, rare]).astype(np.float32), truth
+
+
+def test_nothing_is_changed_by_custom() -> None:
+    probabilities, _ = balanced_answer(0.1, 1.0)
+    np.testing.assert_array_equal(finished(probabilities.copy(), FinishConfig(), 1000), probabilities)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.8])
+def test_shares_of_the_classes_are_found(share: float) -> None:
+    probabilities, truth = balanced_answer(share, 1.0)
+    assert class_shares(probabilities)[1] == pytest.approx(truth.mean(), abs=0.03)
+
+
+def test_rare_classes_stay_rare_at_argmax_and_the_more_so_with_clicks() -> None:
+    probabilities, truth = balanced_answer(0.03, 1.5)
+    wrong = [
+        (finished(probabilities.copy(), FinishConfig(prior=0.5), clicks).argmax(axis=0) != truth).sum()
+        for clicks in (50, 100, 200)
+    ]
+    assert wrong == sorted(wrong, reverse=True)
+    assert wrong[-1] < 0.6 * wrong[0]
+
+
+def test_smoothing_lets_neighbours_agree_and_keeps_sums() -> None:
+    probabilities, _ = balanced_answer(0.5, 1.0)
+    smooth = finished(probabilities.copy(), FinishConfig(smoothing_px=1.5), 50)
+    assert np.abs(np.diff(smooth, axis=1)).mean() < 0.5 * np.abs(np.diff(probabilities, axis=1)).mean()
+    np.testing.assert_allclose(smooth.sum(axis=0), 1, atol=1e-5)
+    np.testing.assert_allclose(smooth.mean(axis=(1, 2)), probabilities.mean(axis=(1, 2)), atol=5e-3)
+
+
+def test_an_even_answer_stays_even() -> None:
+    even = np.full((4, 9, 7), 0.25, np.float32)
+    np.testing.assert_allclose(finished(even.copy(), FinishConfig(smoothing_px=2, prior=1), 1000), even, atol=1e-6)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from clicktrain import PixelClassifier
+from clicktrain.clicks import Clicks
+from clicktrain.inference import first_look
+from tests.textures import strokes, two_textures
+
+IMAGE, TRUTH = two_textures()
+LABELS = strokes(TRUTH)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_it_answers_as_the_head_of_a_trained_classifier(channels: int) -> None:
+    image = np.stack([IMAGE] * channels, axis=-1) if channels > 1 else IMAGE
+    classifier = PixelClassifier(preset="fast")
+    look = classifier.look(image)
+    clicks = Clicks.from_labels(LABELS)
+    answer = look.predict_proba(clicks)
+    head = classifier.fit(image, LABELS)._fitted().embedded
+    expected = head.probabilities_of(look.maps).numpy()
+    np.testing.assert_allclose(answer, first_look.finished(expected, look.finish, len(clicks)), atol=2e-3)
+
+
+def test_it_knows_the_classes_that_were_clicked_and_no_other() -> None:
+    look = PixelClassifier(preset="fast").look(IMAGE)
+    answer = look.predict_proba(Clicks.from_labels(np.where(LABELS == 2, 7, LABELS)))
+    assert answer.shape == (2, *IMAGE.shape)
+    np.testing.assert_allclose(answer.sum(axis=0), 1, atol=1e-5)
+
+
+def test_there_is_none_without_pretrained_weights() -> None:
+    assert PixelClassifier(pretrained=False).look(IMAGE) is None
+
+
+def test_there_is_none_where_it_would_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clicktrain.api.MOST_BYTES", 48 * 4 * IMAGE.size - 1)
+    assert PixelClassifier().look(IMAGE) is None
