@@ -9,7 +9,6 @@ from safetensors.torch import load_file
 
 from clicktrain.errors import StorageError
 from clicktrain.models.pretrained import Embedding
-from clicktrain.models.trunk import Trunk
 from clicktrain.pretrain.pool import Pool
 from clicktrain.pretrain.result import ensure_result_writable, write_result
 from clicktrain.pretrain.train import FewClicks, Report
@@ -31,8 +30,7 @@ def write(path: Path, report: Report = REPORT) -> FewClicks:
 def test_weights_load_into_the_embedding_without_the_refiner(tmp_path: Path) -> None:
     path = tmp_path / "embedding.safetensors"
     model = write(path)
-    embedding = Embedding(Trunk())
-    embedding.load_state_dict(load_file(path))
+    embedding = Embedding.of(load_file(path))
     assert torch.equal(embedding.sharpness, model.sharpness)
     patch = torch.randn(1, 1, model.trunk.fov_px, model.trunk.fov_px)
     assert torch.equal(embedding.trunk(patch), model.trunk(patch))

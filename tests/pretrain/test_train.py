@@ -103,5 +103,5 @@ def test_the_head_of_the_training_is_the_head_that_ships() -> None:
         known = torch.from_numpy(clicked)
         head = shipped.fitted(embedding[0].permute(1, 2, 0)[known > 0], known[known > 0] - 1, 2)
         inside = F.softmax(plain[0], dim=0)[:, half_px:-half_px, half_px:-half_px]
-        torch.testing.assert_close(head.probabilities(values), inside, atol=1e-9, rtol=0)
+        torch.testing.assert_close(head.probabilities_of(head.embed(values)), inside, atol=1e-9, rtol=0)
         assert float(inside.std()) > 0.01
