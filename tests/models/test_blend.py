@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from clicktrain.models.blend import blended
+from clicktrain.models.blend import blended, member_weights
 
 
 def probabilities(*shape: int, seed: int) -> torch.Tensor:
@@ -11,20 +11,31 @@ def probabilities(*shape: int, seed: int) -> torch.Tensor:
 
 def test_one_answer_stays_as_it_is() -> None:
     only = probabilities(3, 4, 5, seed=0)
-    assert torch.equal(blended([only]), only)
+    assert torch.equal(blended({"context": only}, 100), only)
 
 
 def test_answers_that_agree_stay_about_as_they_are() -> None:
     part = probabilities(3, 4, 5, seed=0)
-    torch.testing.assert_close(blended([part, part, part]), part, atol=2e-3, rtol=0)
+    torch.testing.assert_close(blended(dict.fromkeys(("context", "trees"), part), 100), part, atol=2e-3, rtol=0)
 
 
-def test_the_order_does_not_matter_and_sums_are_1() -> None:
-    parts = [probabilities(4, 6, 5, seed=seed) for seed in range(3)]
-    torch.testing.assert_close(blended(parts), blended(parts[::-1]))
-    torch.testing.assert_close(blended(parts).sum(dim=0), torch.ones(6, 5))
+def test_sums_are_1_and_every_member_counts() -> None:
+    parts = {name: probabilities(4, 6, 5, seed=seed) for seed, name in enumerate(("context", "trees", "embedding"))}
+    whole = blended(parts, 200)
+    torch.testing.assert_close(whole.sum(dim=0), torch.ones(6, 5))
+    for name in parts:
+        others = {other: part for other, part in parts.items() if other != name}
+        assert not torch.allclose(blended(others, 200), whole, atol=1e-3)
 
 
 def test_one_member_that_is_sure_does_not_outvote_two_that_are_not_unsure() -> None:
     sure, others = torch.tensor([0.0, 1.0]), torch.tensor([0.995, 0.005])
-    assert blended([sure, others, others]).argmax() == 0
+    assert blended({"trees": sure, "context": others, "embedding": others}, 200).argmax() == 0
+
+
+def test_what_was_learned_before_counts_less_and_less() -> None:
+    weights = [member_weights(clicks) for clicks in (1, 50, 200, 1000, 100_000)]
+    assert [round(sum(w.values()), 6) for w in weights] == [1] * 5
+    embedding = [w["embedding"] for w in weights]
+    assert embedding == sorted(embedding, reverse=True)
+    assert embedding[0] == embedding[1] > embedding[2] > embedding[3] == embedding[4]

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["finished"]
 
-# The shares of the classes count for nothing up to the first number of clicks, and in full from the second on.
+# The shares of the classes count little up to the first number of clicks, and in full from the second on.
 _CLICKS = (50, 200)
+_AT_FEW = 0.4
 _ROUNDS = 10
 _MOST_PIXELS = 1 << 18
 
@@ -79,4 +80,5 @@ def class_shares(probabilities: FloatArray) -> FloatArray:
 
 def _evidence(clicks: int) -> float:
     few, many = _CLICKS
-    return float(np.clip(np.log(max(clicks, 1) / few) / np.log(many / few), 0, 1))
+    share = np.clip(np.log(max(clicks, 1) / few) / np.log(many / few), 0, 1)
+    return float(_AT_FEW + (1 - _AT_FEW) * share)

@@ -9,7 +9,7 @@ import torch
 
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.inference.finish import finished
-from clicktrain.models.features import prepare
+from clicktrain.models.features import grey_view, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -37,7 +37,7 @@ class FirstLook:
     ----------
     head : EmbeddedHead
         Whose coefficients do not matter.
-    maps : Tensor of shape (C, D, Y, X)
+    maps : Tensor of shape (1, D, Y, X)
     finish : FinishConfig
     """
 
@@ -60,7 +60,7 @@ class FirstLook:
         """
         with torch.inference_mode():
             rows, columns = torch.from_numpy(clicks.positions_px).to(self.maps.device).T
-            clicked = self.maps[:, :, rows, columns].flatten(0, 1).T
+            clicked = self.maps[0, :, rows, columns].T
             targets = torch.searchsorted(torch.tensor(clicks.present), torch.from_numpy(clicks.classes))
             head = self.head.fitted(clicked, targets, len(clicks.present))
             probabilities: FloatArray = head.probabilities_of(self.maps).cpu().numpy()
@@ -69,7 +69,7 @@ class FirstLook:
 
 def embedded_bytes(head: EmbeddedHead, image: Tensor) -> int:
     """Memory that the embedding of an image of shape (C, Y, X) takes."""
-    return image.element_size() * image.numel() * head.embedding.trunk.out_channels
+    return image.element_size() * image[0].numel() * head.embedding.trunk.out_channels
 
 
 def look_at(
@@ -94,10 +94,10 @@ def look_at(
     -------
     FirstLook
     """
-    prepared = prepare(image, statistics, head.fov)
+    prepared = grey_view(prepare(image, statistics, head.fov))
     tile = even_tile(prepared.shape_px, (_TILE_PX, _TILE_PX), (1, 1))
     tiles = ShrinkingTiles(prepared.shape_px, tile, head.fov, _LEAST_PX)
-    maps = image.new_empty((image.shape[0], head.embedding.trunk.out_channels, *prepared.shape_px))
+    maps = image.new_empty((1, head.embedding.trunk.out_channels, *prepared.shape_px))
     while tiles:
         yield tiles.progress("features")
         rows, columns = tiles.first.inner

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.inference.finish import finished
 from clicktrain.models.blend import blended
-from clicktrain.models.features import prepare, stem_features
+from clicktrain.models.features import grey_view, prepare, stem_features
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -64,6 +64,7 @@ def predict_tiles(
         If memory runs out for the smallest tile.
     """
     prepared = prepare(image, statistics, model.fov)
+    grey = grey_view(prepared)
     tile = even_tile(prepared.shape_px, (tile_px, tile_px), (1, 1))
     tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, _LEAST_PX)
     probabilities = np.empty((len(model.classes), *prepared.shape_px), np.float32)
@@ -71,7 +72,7 @@ def predict_tiles(
         yield tiles.progress("predicting")
         rows, columns = tiles.first.inner
         try:
-            probabilities[:, rows, columns] = yield from _classify(model, prepared, tiles)
+            probabilities[:, rows, columns] = yield from _classify(model, prepared, grey, tiles)
         except (RuntimeError, MemoryError) as error:
             tiles.shrink(error)
         else:
@@ -81,20 +82,22 @@ def predict_tiles(
 
 
 def _classify(
-    model: FittedModel, prepared: PreparedImage, tiles: ShrinkingTiles
+    model: FittedModel, prepared: PreparedImage, grey: PreparedImage, tiles: ShrinkingTiles
 ) -> Generator[Progress, None, FloatArray]:
     """Probabilities (K, rows, columns) of the first tile."""
     rows, columns = tiles.first.inner
     origin, size = (rows.start, columns.start), _size(tiles.first)
+    answers: dict[str, Tensor] = {}
     with torch.inference_mode():
         raw = stem_features(model.net, prepared, origin, size, model.context_fov)
-        answers = [] if model.forest is None else [_by_forest(model, model.forest, raw)]
+        if model.forest is not None:
+            answers["trees"] = _by_forest(model, model.forest, raw)
     yield tiles.progress("predicting", half_done=True)
     with torch.inference_mode():
-        answers.append(_by_context(model, raw))
+        answers["context"] = _by_context(model, raw)
         if model.embedded is not None:
-            answers.append(_by_head(model.embedded, prepared.window(origin, size, model.embedded.fov)))
-        probabilities: FloatArray = blended(answers).cpu().numpy()
+            answers["embedding"] = _by_head(model.embedded, grey.window(origin, size, model.embedded.fov))
+        probabilities: FloatArray = blended(answers, model.n_clicks).cpu().numpy()
     return probabilities
 
 
@@ -111,8 +114,8 @@ def _by_forest(model: FittedModel, forest: Forest, raw: Tensor) -> Tensor:
     return torch.from_numpy(forest.probabilities(rows)).to(raw).T.reshape(-1, *inner.shape[1:])
 
 
-def _by_head(head: EmbeddedHead, channels: Tensor) -> Tensor:
-    return head.probabilities_of(head.embed(channels))
+def _by_head(head: EmbeddedHead, grey: Tensor) -> Tensor:
+    return head.probabilities_of(head.embed(grey))
 
 
 def _size(tile: Tile) -> tuple[int, int]:

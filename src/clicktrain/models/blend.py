@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from torch import Tensor
 
-__all__ = ["blended"]
+__all__ = ["blended", "member_weights"]
 
 # A member that is sure and wrong must not outvote the others: no probability counts as less than this.
 _LEAST = 1e-3
+# Weights at the first number of clicks and at the second one, chosen on half of the sets that benchmarks/few_clicks.py
+# reports (docs/explanation/few_clicks.md).
+_CLICKS = (50, 1000)
+_WEIGHTS = {"context": (0.15, 0.35), "trees": (0.25, 0.4), "embedding": (0.6, 0.25)}
 
 
-def blended(parts: Sequence[Tensor]) -> Tensor:
+def blended(parts: Mapping[str, Tensor], clicks: int) -> Tensor:
     """Geometric mean of probabilities, brought to sum 1; one alone stays as it is.
+
+    What was learned beforehand counts most while clicks are few, what the clicks themselves teach counts more and more.
 
     Parameters
     ----------
-    parts : sequence of Tensor of shape (K, ...)
+    parts : mapping of str to Tensor of shape (K, ...)
+        Answers of "context", "trees" and "embedding", or of some of these.
+    clicks : int
+        Number of clicks that the members were trained on.
     """
     if len(parts) == 1:
-        return parts[0]
-    logarithms = torch.stack([(part + _LEAST).log() for part in parts]).mean(dim=0)
-    return torch.softmax(logarithms, dim=0)
+        return next(iter(parts.values()))
+    weights = member_weights(clicks)
+    total = sum(weights[name] for name in parts)
+    logarithms = sum((weights[name] / total) * (part + _LEAST).log() for name, part in parts.items())
+    return torch.softmax(torch.as_tensor(logarithms), dim=0)
+
+
+def member_weights(clicks: int) -> dict[str, float]:
+    """Weight of every member for a number of clicks."""
+    few, many = _CLICKS
+    share = min(1.0, max(0.0, math.log(max(clicks, 1) / few) / math.log(many / few)))
+    return {name: one + share * (other - one) for name, (one, other) in _WEIGHTS.items()}

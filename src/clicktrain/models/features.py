@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
 from clicktrain.engine.border import reflect_pad, same_size_margins
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from clicktrain.models.nets import PixelNet
     from clicktrain.models.normalise import ChannelStatistics
 
-__all__ = ["PreparedImage", "prepare", "stem_features"]
+__all__ = ["PreparedImage", "grey_view", "prepare", "stem_features"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,6 +75,17 @@ def prepare(image: Tensor, statistics: ChannelStatistics, fov: tuple[int, int], 
         for (before, after), size in zip(same_size_margins(fov), shape, strict=True)
     ]
     return PreparedImage(reflect_pad(statistics.apply(image)[None], margins), shape, fov)
+
+
+def grey_view(prepared: PreparedImage) -> PreparedImage:
+    """Put the channels of an image together, for a network that takes one: their mean, of deviation 1 in the image."""
+    if prepared.padded.shape[1] == 1:
+        return prepared
+    grey = prepared.padded.mean(dim=1, keepdim=True)
+    whole = PreparedImage(grey, prepared.shape_px, prepared.fov).window((0, 0), prepared.shape_px, (1, 1))
+    # Of the image without its border, so that it does not depend on how wide the border is.
+    deviation, mean = torch.std_mean(whole, correction=0)
+    return PreparedImage((grey - mean) / deviation.clamp_min(1e-6), prepared.shape_px, prepared.fov)
 
 
 def stem_features(

@@ -153,7 +153,7 @@ def _restored_head(summary: ModelSummary, weights: dict[str, Tensor], device: to
     names = [name for name in weights if name.startswith(_EMBEDDING)]
     embedding = Embedding.of({name.removeprefix(_EMBEDDING): weights.pop(name) for name in names})
     coefficients = weights.pop(_HEAD)
-    wanted = (len(summary.classes), summary.channels * embedding.trunk.out_channels + 1)
+    wanted = (len(summary.classes), embedding.trunk.out_channels + 1)
     if tuple(coefficients.shape) != wanted:
         raise ValueError(f"the head must be of shape {wanted}")
     return EmbeddedHead.of(embedding.to(device), coefficients.to(device))

@@ -72,9 +72,9 @@ class EmbeddedHead:
     ----------
     embedding : Embedding
     trunk : DenseNetwork
-        Dense form of the trunk; a batch is the channels of an image.
-    coefficients : Tensor of shape (K, C * D + 1)
-        Of the scores, which are linear in the embeddings of the channels; the last column is the offset.
+        Dense form of the trunk.
+    coefficients : Tensor of shape (K, D + 1)
+        Of the scores, which are linear in the embedding; the last column is the offset.
     """
 
     embedding: Embedding
@@ -103,52 +103,35 @@ class EmbeddedHead:
 
         Parameters
         ----------
-        clicked : Tensor of shape (N, C * D)
+        clicked : Tensor of shape (N, D)
             Embeddings of the clicked pixels.
         targets : Tensor of shape (N,), int64
             Class index of each, 0 to K - 1.
         n_classes : int
         """
         penalty, sharpness = self.embedding.at_evidence(len(clicked))
-        channels = clicked.shape[1] // self.embedding.trunk.out_channels
         # On the CPU, as some GPUs know no doubles.
-        coefficients = ridge(clicked.cpu().double(), targets.cpu(), n_classes, penalty * channels)
+        coefficients = ridge(clicked.cpu().double(), targets.cpu(), n_classes, penalty)
         return EmbeddedHead(self.embedding, self.trunk, (sharpness * coefficients).to(clicked))
 
-    def embed_at(self, channels: Tensor, places: Tensor) -> Tensor:
-        """Embed single pixels, computing what their patches need and no more.
+    def embed_at(self, grey: Tensor, places: Tensor) -> Tensor:
+        """Embed single pixels, (N, D), computing what their patches need and no more.
 
         Parameters
         ----------
-        channels : Tensor of shape (1, C, Y + fov - 1, X + fov - 1)
+        grey : Tensor of shape (1, 1, Y + fov - 1, X + fov - 1)
         places : Tensor of shape (N, 2), int64
             Rows and columns.
-
-        Returns
-        -------
-        Tensor of shape (N, C * D)
         """
-        count = channels.shape[1]
-        numbers = torch.arange(count, device=places.device).repeat_interleave(len(places))
-        positions = torch.cat((numbers[:, None], places.repeat(count, 1)), dim=1)
-        values = self.trunk.at(channels[0][:, None], positions)
-        return values.reshape(count, len(places), -1).permute(1, 0, 2).flatten(1)
+        positions = torch.cat((torch.zeros_like(places[:, :1]), places), dim=1)
+        return self.trunk.at(grey, positions)
 
-    def embed(self, channels: Tensor) -> Tensor:
-        """Embed every pixel.
-
-        Parameters
-        ----------
-        channels : Tensor of shape (1, C, Y + fov - 1, X + fov - 1)
-
-        Returns
-        -------
-        Tensor of shape (C, D, Y, X)
-        """
-        maps: Tensor = self.trunk(channels[0][:, None])
+    def embed(self, grey: Tensor) -> Tensor:
+        """Embed every pixel of an image (1, 1, Y + fov - 1, X + fov - 1), giving (1, D, Y, X)."""
+        maps: Tensor = self.trunk(grey)
         return maps
 
     def probabilities_of(self, maps: Tensor) -> Tensor:
-        """Classify pixels, (K, Y, X), by their embeddings (C, D, Y, X)."""
+        """Classify pixels, (K, Y, X), by their embeddings (1, D, Y, X)."""
         weight, offset = self.coefficients[:, :-1, None, None], self.coefficients[:, -1]
-        return F.softmax(F.conv2d(maps.flatten(0, 1)[None], weight, offset)[0], dim=0)
+        return F.softmax(F.conv2d(maps, weight, offset)[0], dim=0)

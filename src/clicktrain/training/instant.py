@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from clicktrain.models.features import prepare
+from clicktrain.models.features import grey_view, prepare
 from clicktrain.models.forest import MOST_EXAMPLES, Forest, thinned
 from clicktrain.types import Progress
 
@@ -76,8 +76,8 @@ def fit_head(
 
 
 def _embedded(head: EmbeddedHead, example: Example, kept: Tensor) -> Tensor:
-    """Embeddings (N, C * D) of the clicks of an image that are kept."""
+    """Embeddings (N, D) of the clicks of an image that are kept."""
     prepared = prepare(example.image, example.statistics, head.fov)
     places = torch.from_numpy(example.clicks.positions_px)[kept].to(example.image.device)
     with torch.inference_mode():
-        return head.embed_at(prepared.padded, places).clone()
+        return head.embed_at(grey_view(prepared).padded, places).clone()
