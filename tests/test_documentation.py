@@ -30,7 +30,7 @@ def _short_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every preset train for a few steps only: here it counts that the code runs, not what is learned."""
     fast = config.preset("fast")
     short = fast.model_copy(update={"training": fast.training.model_copy(update={"steps": 3})})
-    monkeypatch.setattr(config, "preset", lambda name: short)
+    monkeypatch.setattr(config, "preset", lambda name, **_: short)
 
 
 def readers_own() -> dict[str, Any]:
