@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "index.md", ROOT / "docs" / "explanation" / "engine.md")
+EXPLANATION = ROOT / "docs" / "explanation"
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "index.md",
+    EXPLANATION / "engine.md",
+    EXPLANATION / "few_clicks.md",
+)
 BLOCK = r"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
 # One report per machine, with the same figures in each.
 ENGINE_REPORTS = "engine_*.json"

@@ -44,6 +44,18 @@ def test_training_shows_classes_and_confidence(viewer, clicked, halves, finish):
     assert [layer.name for layer in viewer.layers] == ["halves", "halves classes", "halves confidence", "strokes"]
 
 
+def test_a_first_answer_is_shown_while_the_training_goes_on(viewer, clicked, classifier, halves, finish, qtbot):
+    classifier.looks = True
+    classifier.go_on.clear()
+    clicked.controls.train.click()
+    qtbot.waitUntil(lambda: "halves classes" in viewer.layers)
+    assert clicked.session.busy
+    np.testing.assert_array_equal(viewer.layers["halves classes"].data, np.ones_like(halves))
+    classifier.go_on.set()
+    finish(clicked)
+    np.testing.assert_array_equal(viewer.layers["halves classes"].data, truth(halves))
+
+
 def test_results_are_shown_in_the_class_colours_and_follow_them(viewer, clicked, finish):
     clicked.controls.train.click()
     finish(clicked)
