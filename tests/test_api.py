@@ -348,6 +348,13 @@ def test_with_and_without_what_was_learned_before(pretrained: bool, tmp_path) ->
     assert (loaded.partial_fit(IMAGE, LABELS).predict(IMAGE) == TRUTH).mean() > 0.9
 
 
+def test_a_model_that_went_on_training_is_loaded_as_it_was_saved(tmp_path) -> None:
+    model = fast().fit(IMAGE, LABELS).partial_fit(IMAGE, LABELS)
+    model.save(tmp_path / "m.clicktrain")
+    loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
+    np.testing.assert_array_equal(loaded.predict_proba(IMAGE), model.predict_proba(IMAGE))
+
+
 @pytest.mark.parametrize("missing", ["head.coefficients", "forest.targets", "embedding.trunk.first.weight"])
 def test_file_without_a_part_of_the_answer_is_refused(fitted: PixelClassifier, tmp_path, missing: str) -> None:
     weights = fitted._fitted().weights()

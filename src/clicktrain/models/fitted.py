@@ -144,7 +144,7 @@ def _restored_forest(summary: ModelSummary, weights: dict[str, Tensor]) -> Fores
     features, targets = weights.pop(_FEATURES).numpy(), weights.pop(_TARGETS).numpy()
     if sorted(set(targets.tolist())) != list(range(len(summary.classes))):
         raise ValueError("there must be examples of every class")
-    return Forest(features, targets, n_trees=trees, seed=summary.seed)
+    return Forest(features, targets, n_trees=trees)
 
 
 def _restored_head(summary: ModelSummary, weights: dict[str, Tensor], device: torch.device) -> EmbeddedHead | None:

@@ -25,16 +25,16 @@ class Forest:
     targets : ndarray of shape (N,), int64
         Class index of each, 0 to K - 1, every one of which occurs.
     n_trees : int
-    seed : int
 
     References
     ----------
     Geurts, Ernst, Wehenkel 2006, Extremely randomized trees, Machine Learning 63.
     """
 
-    def __init__(self, features: FloatArray, targets: IntArray, *, n_trees: int, seed: int) -> None:
+    def __init__(self, features: FloatArray, targets: IntArray, *, n_trees: int) -> None:
         self.features, self.targets = features, targets
-        self._trees = ExtraTreesClassifier(n_trees, n_jobs=-1, random_state=seed).fit(features, targets)
+        # Always the same seed: the same examples give the same trees, also when a file is read.
+        self._trees = ExtraTreesClassifier(n_trees, n_jobs=-1, random_state=0).fit(features, targets)
         self._shares = np.bincount(targets) / len(targets)
 
     def probabilities(self, features: FloatArray) -> FloatArray:

@@ -32,13 +32,14 @@ def fit_forest(clicked: ClickedFeatures, model: FittedModel, *, n_trees: int, se
     model : FittedModel
     n_trees : int
     seed : int
+        Of the draw of clicks where there are very many.
     """
     window, y, x = clicked.positions.T
     middle_y, middle_x = ((n - 1) // 2 for n in model.context_fov)
     features = clicked.windows[window, :, y + middle_y, x + middle_x].cpu().numpy()
     targets = model.targets(clicked.classes).cpu().numpy()
     kept = thinned(targets, MOST_EXAMPLES, seed=seed)
-    return Forest(features[kept], targets[kept], n_trees=n_trees, seed=seed)
+    return Forest(features[kept], targets[kept], n_trees=n_trees)
 
 
 def fit_head(
