@@ -262,7 +262,9 @@ class Session:
             self._looked_at = image, classifier.look(image.array, axes=image.axes, progress=task.report)
         look = self._looked_at[1]
         if look is not None:
-            self.events.glimpsed.emit(glimpse(task, look, image, clicks))
+            first = glimpse(task, look, image, clicks)
+            task.check()
+            self.events.glimpsed.emit(first)
 
     def _publish(self, prediction: Prediction | None) -> None:
         if prediction is not None:
