@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["finished"]
 
 # The shares of the classes count little up to the first number of clicks, and in full from the second on.
-_CLICKS = (50, 200)
+_CLICKS = (50, 1000)
 _AT_FEW = 0.4
 _ROUNDS = 10
 _MOST_PIXELS = 1 << 18
