@@ -158,7 +158,7 @@ _TRAINING = TrainingConfig(
 
 _TREES = 64
 # Chosen on half of the sets that benchmarks/few_clicks.py reports, see docs/explanation/few_clicks.md.
-_FINISH = FinishConfig(smoothing_px=1.25, prior=0.4)
+_FINISH = FinishConfig(smoothing_px=1.25, prior=1.0)
 
 _PRESETS: dict[PresetName, Preset] = {
     "fast": Preset(
