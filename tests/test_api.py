@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from clicktrain import Clicks, PixelClassifier, Progress
-from clicktrain.config import ClassInfo, FinishConfig, preset
+from clicktrain.config import ClassInfo, FinishConfig, Preset, preset
 from clicktrain.errors import (
     CancelledError,
     ClicksError,
@@ -304,7 +304,7 @@ def rewritten(path: Path, change: object) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s.update(format_version=99), "format 1 or older, got format 99. Update ClickTrain"),
+        (lambda s: s.update(format_version=99), "format 2 or older, got format 99. Update ClickTrain"),
         (lambda s: s.update(channels=2), "damaged"),
         (lambda s: s.update(channels=2, channel_mean=[0, 0], channel_deviation=[1, 1]), "weights of its architecture"),
         (lambda s: s.pop("classes"), "damaged"),
@@ -351,6 +351,21 @@ def test_with_and_without_what_was_learned_before(pretrained: bool, tmp_path) ->
 def test_a_model_that_went_on_training_is_loaded_as_it_was_saved(tmp_path) -> None:
     model = fast().fit(IMAGE, LABELS).partial_fit(IMAGE, LABELS)
     model.save(tmp_path / "m.clicktrain")
+    loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
+    np.testing.assert_array_equal(loaded.predict_proba(IMAGE), model.predict_proba(IMAGE))
+
+
+def test_a_file_of_format_1_answers_as_it_did(tmp_path) -> None:
+    plain = preset("fast", pretrained=False)
+    bare = plain.network.model_copy(update={"trees": 0})
+    model = PixelClassifier(preset=Preset(network=bare, training=plain.training)).fit(IMAGE, LABELS)
+    model.save(tmp_path / "m.clicktrain")
+
+    def as_before(summary: dict) -> None:
+        summary.update(format_version=1, preset="fast")
+        del summary["finish"], summary["architecture"]["pretrained"], summary["architecture"]["trees"]
+
+    rewritten(tmp_path / "m.clicktrain", as_before)
     loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
     np.testing.assert_array_equal(loaded.predict_proba(IMAGE), model.predict_proba(IMAGE))
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT_VERSION", "pack", "unpack"]
 
-FORMAT_VERSION = 1
+# 2 adds pretrained embedding, trees and what is done to a whole image; files of format 1 have none of these.
+FORMAT_VERSION = 2
 _SUMMARY = "summary.json"
 _WEIGHTS = "weights.safetensors"
 
