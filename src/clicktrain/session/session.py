@@ -59,7 +59,6 @@ class Session:
         self.classes = ClassTable(classifier.class_infos if classifier is not None and self._fitted else ())
         self._image: ImageInput | None = None
         self._clicks: Clicks | None = None
-        # Only the worker thread touches this, too.
         self._looked_at: tuple[ImageInput, Look | None] | None = None
         self._runner = Runner()
         self._forward_signals()
@@ -128,6 +127,8 @@ class Session:
         """Close the image; work for it stops."""
         self.cancel()
         self._image = None
+        # It can be as large as a gigabyte.
+        self._looked_at = None
         self.set_clicks(None)
 
     def set_clicks(self, clicks: Clicks | None) -> None:
@@ -258,11 +259,14 @@ class Session:
 
     def _glimpse(self, task: Task, classifier: Classifier, image: ImageInput, clicks: Clicks) -> None:
         """Answer at once; an image is taken in the first time only."""
-        if self._looked_at is None or self._looked_at[0] is not image:
-            self._looked_at = image, classifier.look(image.array, axes=image.axes, progress=task.report)
-        look = self._looked_at[1]
-        if look is not None:
-            first = glimpse(task, look, image, clicks)
+        looked_at = self._looked_at
+        if looked_at is None or looked_at[0] is not image:
+            looked_at = image, classifier.look(image.array, axes=image.axes, progress=task.report)
+            # An image that was closed meanwhile is not kept.
+            task.check()
+            self._looked_at = looked_at
+        if looked_at[1] is not None:
+            first = glimpse(task, looked_at[1], image, clicks)
             task.check()
             self.events.glimpsed.emit(first)
 
