@@ -5,6 +5,7 @@ import pytest
 
 from clicktrain import PixelClassifier
 from clicktrain.clicks import Clicks
+from clicktrain.errors import ClicksError
 from clicktrain.inference import first_look
 from tests.textures import strokes, two_textures
 
@@ -38,3 +39,11 @@ def test_there_is_none_without_pretrained_weights() -> None:
 def test_there_is_none_where_it_would_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clicktrain.api.MOST_BYTES", 48 * 4 * IMAGE.size - 1)
     assert PixelClassifier().look(IMAGE) is None
+
+
+def test_clicks_that_do_not_fit_are_refused() -> None:
+    look = PixelClassifier(preset="fast").look(IMAGE)
+    with pytest.raises(ClicksError, match="image of shape"):
+        look.predict_proba(Clicks.from_labels(LABELS[:-1]))
+    with pytest.raises(ClicksError):
+        look.predict_proba(Clicks.from_labels(np.where(LABELS == 2, 0, LABELS)))

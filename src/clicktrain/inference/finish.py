@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from clicktrain.models.blend import way_between
+
 if TYPE_CHECKING:
     from clicktrain.config import FinishConfig
     from clicktrain.types import FloatArray
 
-__all__ = ["finished"]
+__all__ = ["class_shares", "finished"]
 
 # The shares of the classes count half up to the first number of clicks, and in full from the second on.
 _CLICKS = (50, 200)
@@ -72,6 +74,4 @@ def class_shares(probabilities: FloatArray) -> FloatArray:
 
 
 def _evidence(clicks: int) -> float:
-    few, many = _CLICKS
-    share = np.clip(np.log(max(clicks, 1) / few) / np.log(many / few), 0, 1)
-    return float(_AT_FEW + (1 - _AT_FEW) * share)
+    return _AT_FEW + (1 - _AT_FEW) * way_between(clicks, *_CLICKS)

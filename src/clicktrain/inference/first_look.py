@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from clicktrain.clicks import check_trainable
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
+from clicktrain.errors import ClicksError
 from clicktrain.inference.finish import finished
+from clicktrain.inference.predict import LEAST_PX, TILE_PX, size_px
 from clicktrain.models.features import grey_view, prepare
 
 if TYPE_CHECKING:
@@ -25,8 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["MOST_BYTES", "FirstLook", "embedded_bytes", "look_at"]
 
 MOST_BYTES = 1 << 30
-_TILE_PX = 256
-_LEAST_PX = (16, 16)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -57,7 +58,18 @@ class FirstLook:
         -------
         ndarray of shape (K, Y, X), float32
             In the order of `clicks.present`.
+
+        Raises
+        ------
+        ClicksError
+            If the clicks are of one class only, or were made for an image of another shape.
         """
+        check_trainable([clicks])
+        if clicks.shape_px != tuple(self.maps.shape[2:]):
+            raise ClicksError(
+                f"clicks must be made for an image of shape {tuple(self.maps.shape[2:])}, got {clicks.shape_px}. "
+                "Look at the image that was clicked."
+            )
         with torch.inference_mode():
             rows, columns = torch.from_numpy(clicks.positions_px).to(self.maps.device).T
             clicked = self.maps[0, :, rows, columns].T
@@ -93,18 +105,23 @@ def look_at(
     Returns
     -------
     FirstLook
+
+    Raises
+    ------
+    ClickTrainError
+        If memory runs out for the smallest tile.
     """
     prepared = grey_view(prepare(image, statistics, head.fov))
-    tile = even_tile(prepared.shape_px, (_TILE_PX, _TILE_PX), (1, 1))
-    tiles = ShrinkingTiles(prepared.shape_px, tile, head.fov, _LEAST_PX)
+    tile = even_tile(prepared.shape_px, (TILE_PX, TILE_PX), (1, 1))
+    tiles = ShrinkingTiles(prepared.shape_px, tile, head.fov, LEAST_PX)
     maps = image.new_empty((1, head.embedding.trunk.out_channels, *prepared.shape_px))
     while tiles:
         yield tiles.progress("features")
         rows, columns = tiles.first.inner
-        size = (rows.stop - rows.start, columns.stop - columns.start)
+        window = prepared.window((rows.start, columns.start), size_px(tiles.first), head.fov)
         try:
             with torch.inference_mode():
-                maps[:, :, rows, columns] = head.embed(prepared.window((rows.start, columns.start), size, head.fov))
+                maps[:, :, rows, columns] = head.embed(window)
         except (RuntimeError, MemoryError) as error:
             tiles.shrink(error)
         else:

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from clicktrain.tiling.tiles import Tile
     from clicktrain.types import FloatArray, Progress
 
-__all__ = ["TILE_PX", "predict_tiles"]
+__all__ = ["LEAST_PX", "TILE_PX", "predict_tiles", "size_px"]
 
 # Small enough that a stop takes effect between tiles within a blink, large enough that the border costs little.
 TILE_PX = 256
 # What tiles may shrink to where memory runs out; their surroundings are larger than that.
-_LEAST_PX = (16, 16)
+LEAST_PX = (16, 16)
 
 
 def predict_tiles(
@@ -66,7 +66,7 @@ def predict_tiles(
     prepared = prepare(image, statistics, model.fov)
     grey = grey_view(prepared)
     tile = even_tile(prepared.shape_px, (tile_px, tile_px), (1, 1))
-    tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, _LEAST_PX)
+    tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, LEAST_PX)
     probabilities = np.empty((len(model.classes), *prepared.shape_px), np.float32)
     while tiles:
         yield tiles.progress("predicting")
@@ -86,7 +86,7 @@ def _classify(
 ) -> Generator[Progress, None, FloatArray]:
     """Probabilities (K, rows, columns) of the first tile."""
     rows, columns = tiles.first.inner
-    origin, size = (rows.start, columns.start), _size(tiles.first)
+    origin, size = (rows.start, columns.start), size_px(tiles.first)
     answers: dict[str, Tensor] = {}
     with torch.inference_mode():
         raw = stem_features(model.net, prepared, origin, size, model.context_fov)
@@ -118,6 +118,7 @@ def _by_head(head: EmbeddedHead, grey: Tensor) -> Tensor:
     return head.probabilities_of(head.embed(grey))
 
 
-def _size(tile: Tile) -> tuple[int, int]:
+def size_px(tile: Tile) -> tuple[int, int]:
+    """Rows and columns of a tile's output."""
     rows, columns = tile.inner
     return rows.stop - rows.start, columns.stop - columns.start

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["blended", "member_weights"]
+__all__ = ["blended", "member_weights", "way_between"]
 
 # A member that is sure and wrong must not outvote the others: no probability counts as less than this.
 _LEAST = 1e-3
@@ -44,6 +44,10 @@ def blended(parts: Mapping[str, Tensor], clicks: int) -> Tensor:
 
 def member_weights(clicks: int) -> dict[str, float]:
     """Weight of every member for a number of clicks."""
-    few, many = _CLICKS
-    share = min(1.0, max(0.0, math.log(max(clicks, 1) / few) / math.log(many / few)))
+    share = way_between(clicks, *_CLICKS)
     return {name: one + share * (other - one) for name, (one, other) in _WEIGHTS.items()}
+
+
+def way_between(clicks: int, few: int, many: int) -> float:
+    """How far a number of clicks is on the way from few to many, 0 to 1, on the scale of the logarithm."""
+    return min(1.0, max(0.0, math.log(max(clicks, 1) / few) / math.log(many / few)))
