@@ -25,15 +25,22 @@ def measure(repeats: int) -> dict[str, float]:
         classes = model.predict(sample.image)
         predicted = time.perf_counter()
         model.partial_fit(sample.image, sample.clicks)
-        rows.append((fitted - start, predicted - fitted, time.perf_counter() - predicted))
+        went_on = time.perf_counter()
+        look = model.look(sample.image)
+        looked = time.perf_counter()
+        look.predict_proba(sample.clicks)
+        answered = time.perf_counter()
+        rows.append((fitted - start, predicted - fitted, went_on - predicted, looked - went_on, answered - looked))
     # The first round pays for loading libraries and is left out.
-    fit_s, predict_s, more_s = (median(column) for column in zip(*rows[1:], strict=True))
+    fit_s, predict_s, more_s, look_s, answer_s = (median(column) for column in zip(*rows[1:], strict=True))
     held_back = sample.held_back
     agreement = (classes[tuple(held_back.positions_px.T)] == held_back.classes).mean()
     return {
         "demo.fit_s": fit_s,
         "demo.predict_s": predict_s,
         "demo.partial_fit_s": more_s,
+        "demo.look_s": look_s,
+        "demo.first_answer_s": answer_s,
         "demo.clicked_px": len(sample.clicks),
         "demo.agreement": float(agreement),
         "demo.threads": torch.get_num_threads(),

@@ -34,6 +34,8 @@ ROWS = (
     ("demo.fit_s", "train on the demo's image (512 x 512 RGB, {demo.clicked_px:.0f} clicked pixels)", "{:.1f} s"),
     ("demo.predict_s", "classify it", "{:.2f} s"),
     ("demo.partial_fit_s", "go on training after more strokes", "{:.1f} s"),
+    ("demo.first_answer_s", "first answer to a stroke, once the image is embedded", "{:.3f} s"),
+    ("demo.look_s", "embed the image for that", "{:.2f} s"),
     ("demo.agreement", "held-back clicks that get the right class", "{:.1%}"),
     ("live.gui_gap_p99_s", "gaps of a 20 ms GUI timer while training, 99 % are below", "{:.3f} s"),
     ("live.gui_gap_max_s", "the largest of these gaps", "{:.3f} s"),
