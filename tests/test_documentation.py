@@ -22,7 +22,7 @@ PAGES = [
     "docs/explanation/engine.md",
     "docs/explanation/session.md",
 ]
-MODULES = ["clicktrain.api", "clicktrain.engine.densify"]
+MODULES = ["clicktrain.api.pixels", "clicktrain.engine.densify"]
 
 
 @pytest.fixture(autouse=True)

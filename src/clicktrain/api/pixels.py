@@ -1,15 +1,15 @@
-"""The public face: classifiers with the manners of scikit-learn."""
+"""The classifier of pixels, with the manners of scikit-learn."""
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
 
 from clicktrain import config as presets
+from clicktrain.api.steps import check_seed, listed, read_bytes, run_to_end, write_bytes
 from clicktrain.clicks import Clicks, check_trainable
 from clicktrain.config import (
     ClassInfo,
@@ -22,10 +22,10 @@ from clicktrain.config import (
     default_class,
 )
 from clicktrain.engine.device import pick_device
-from clicktrain.errors import ClicksError, ClickTrainError, ImageError, NotFittedError, StorageError
+from clicktrain.errors import ClicksError, ImageError, NotFittedError
 from clicktrain.inference.first_look import MOST_BYTES, FirstLook, embedded_bytes, look_at
 from clicktrain.inference.predict import predict_tiles
-from clicktrain.inference.summaries import class_numbers, confidence
+from clicktrain.inference.summaries import class_numbers
 from clicktrain.io.axes import guess_axes, to_channels_first
 from clicktrain.io.files import write_whole
 from clicktrain.models.checkpoint import pack, unpack
@@ -36,16 +36,14 @@ from clicktrain.models.summary import count_clicks, summarise
 from clicktrain.training.fit import continue_model, fit_model, used_statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
     from os import PathLike
 
     from torch import Tensor
 
-    from clicktrain.types import AnyArray, FloatArray, IntArray, Progress, ProgressCallback
+    from clicktrain.types import AnyArray, FloatArray, IntArray, ProgressCallback
 
-    T = TypeVar("T")
-
-__all__ = ["PixelClassifier", "class_numbers", "confidence"]
+__all__ = ["PixelClassifier"]
 
 
 class PixelClassifier:
@@ -156,7 +154,7 @@ class PixelClassifier:
         """
         tensors, clicks = self._examples(images, labels, axes)
         check_trainable(clicks)
-        self._keep(_run(fit_model(tensors, clicks, self._settings, seed=self.seed), progress), clicks)
+        self._keep(run_to_end(fit_model(tensors, clicks, self._settings, seed=self.seed), progress), clicks)
         return self
 
     def partial_fit(
@@ -194,7 +192,7 @@ class PixelClassifier:
         self._check_channels(tensors)
         seed = self.seed + sum(len(part) for part in clicks)
         steps = continue_model(self._model, tensors, clicks, self._settings, seed=seed)
-        self._keep(_run(steps, progress), clicks)
+        self._keep(run_to_end(steps, progress), clicks)
         return self
 
     def predict_proba(
@@ -225,7 +223,7 @@ class PixelClassifier:
         tensor = self._tensor(image, axes)
         self._check_channels([tensor])
         statistics = used_statistics(tensor, model.statistics, self._settings)
-        return _run(predict_tiles(model, tensor, statistics), progress)
+        return run_to_end(predict_tiles(model, tensor, statistics), progress)
 
     def predict(
         self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
@@ -276,7 +274,7 @@ class PixelClassifier:
         head = EmbeddedHead.packaged(self._device)
         if embedded_bytes(head, tensor) > MOST_BYTES:
             return None
-        return _run(look_at(head, tensor, ChannelStatistics.of(tensor), self._settings.finish), progress)
+        return run_to_end(look_at(head, tensor, ChannelStatistics.of(tensor), self._settings.finish), progress)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model into one file, whole or not at all.
@@ -294,7 +292,7 @@ class PixelClassifier:
             If the file cannot be written.
         """
         content = pack(self.summary(), self._fitted().weights())
-        write_whole(Path(path), lambda beside: _write_bytes(beside, content))
+        write_whole(Path(path), lambda beside: write_bytes(beside, content))
 
     @classmethod
     def load(cls, path: str | PathLike[str], *, device: DeviceName = "auto") -> Self:
@@ -313,13 +311,7 @@ class PixelClassifier:
         ModelFileError
             If it is no model file, is damaged, or was written by a newer version.
         """
-        try:
-            content = Path(path).read_bytes()
-        except OSError as error:
-            raise StorageError(
-                f"`{path}` must be a readable model file, got: {error.strerror}. Check the path."
-            ) from error
-        summary, weights = unpack(content, str(path))
+        summary, weights = unpack(read_bytes(path), str(path))
         return cls._restored(summary, weights, device, str(path))
 
     def summary(self) -> ModelSummary:
@@ -367,7 +359,7 @@ class PixelClassifier:
         return classifier
 
     def _examples(self, images: Any, labels: Any, axes: str | None) -> tuple[list[Tensor], list[Clicks]]:
-        image_list, label_list = _listed(images), _listed(labels)
+        image_list, label_list = listed(images), listed(labels)
         if len(image_list) != len(label_list):
             raise ClicksError(
                 f"labels must be one per image, got {len(image_list)} images and {len(label_list)} labels. "
@@ -403,37 +395,3 @@ class PixelClassifier:
     def _keep(self, model: FittedModel, clicks: Sequence[Clicks]) -> None:
         self._model = model
         self._trained_clicks = count_clicks(clicks)
-
-
-def check_seed(seed: int) -> int:
-    """Refuse a seed that torch or NumPy would not take.
-
-    Raises
-    ------
-    ClickTrainError
-        If it is not a whole number from 0 to 2**32 - 1.
-    """
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ClickTrainError(f"seed must be a whole number from 0 to {2**32 - 1}, got {seed!r}. Give for example 0.")
-    return seed
-
-
-def _listed(values: Any) -> list[Any]:
-    return list(values) if isinstance(values, list | tuple) else [values]
-
-
-def _run(steps: Generator[Progress, None, T], progress: ProgressCallback | None) -> T:
-    """Run to the end, telling `progress` of every step; what it raises closes the computation."""
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            if progress is not None:
-                progress(step)
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
