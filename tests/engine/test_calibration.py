@@ -34,6 +34,7 @@ def measured(monkeypatch):
         return Speeds(call_s=float(len(calls)))
 
     monkeypatch.setattr(calibration, "measure_speeds", measure)
+    monkeypatch.setattr(calibration, "_ROUNDS", 1)
     return calls
 
 
@@ -65,6 +66,7 @@ def test_a_measurement_on_a_busy_machine_is_outdone_by_the_next(monkeypatch):
     busy = replace(calm, conv_macs_per_s=calm.conv_macs_per_s / 8, gather_per_s=calm.gather_per_s / 99, call_s=1.0)
     runs = iter([busy, calm, busy, busy])
     monkeypatch.setattr(calibration, "measure_speeds", lambda *_: next(runs))
+    monkeypatch.setattr(calibration, "_ROUNDS", 1)
     assert ask_in_new_processes(1) == busy
     assert ask_in_new_processes(9) == calm
 
@@ -104,6 +106,13 @@ def test_another_thread_count_is_measured_in_the_same_process(measured, monkeypa
     monkeypatch.setattr(torch, "get_num_threads", lambda: 99)
     speeds_of(CPU, torch.float32, 2)
     assert len(measured) == 2
+
+
+def test_one_slow_round_does_not_count(monkeypatch):
+    calm = Speeds()
+    runs = iter([replace(calm, gather_per_s=1.0), calm, replace(calm, memory_per_s=1.0)])
+    monkeypatch.setattr(calibration, "measure_speeds", lambda *_: next(runs))
+    assert speeds_of(CPU, torch.float32, 2) == calm
 
 
 @pytest.mark.parametrize("count", ["four", None, 0.5, [4]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import inf, prod
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,10 @@ __all__ = ["device_key", "fastest", "measure_speeds", "speeds_of"]
 # Raise when what is measured, or how, changes: kept speeds are measured anew.
 _VERSION = 3
 # Whatever else runs at the same time makes a device look slow, each kind of work by another factor. So the first
-# processes all measure, and the fastest that was seen counts.
+# processes all measure, and the fastest that was seen counts. Several rounds each, as a process's first uses of memory
+# are slow as well.
 _MEASUREMENTS = 4
+_ROUNDS = 3
 _CHANNELS = 48
 # Elements of tensors that stay in the cache, and that are too large for memory to be kept between uses.
 _CACHED, _UNCACHED = 1 << 18, 9 << 20
@@ -41,7 +43,7 @@ _KEPT_BYTES = 31 << 20
 
 
 def speeds_of(device: torch.device, dtype: torch.dtype, ndim: int) -> Speeds:
-    """Speeds of a device; measured, in about half a second, in the first few processes that ask for them.
+    """Speeds of a device; measured, in about a second, in the first few processes that ask for them.
 
     Parameters
     ----------
@@ -65,8 +67,8 @@ def _speeds_of(device: torch.device, dtype: torch.dtype, ndim: int, key: str) ->
     kept, measurements = _kept(key)
     if kept is not None and measurements >= _MEASUREMENTS:
         return kept
-    measured = measure_speeds(device, dtype, ndim)
-    speeds = measured if kept is None else fastest(kept, measured)
+    measured = [measure_speeds(device, dtype, ndim) for _ in range(_ROUNDS)]
+    speeds = reduce(fastest, measured if kept is None else [kept, *measured])
     save_record("speeds", key, {**asdict(speeds), _COUNT: measurements + 1})
     return speeds
 
