@@ -1,4 +1,4 @@
-"""The speeds of a device, measured at first use, a few times, and kept on disk."""
+"""The speeds of a device, measured at first use and kept on disk."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
+from clicktrain.engine.calm import is_calm
 from clicktrain.engine.speeds import Speeds
 from clicktrain.engine.store import load_record, save_record
 from clicktrain.kernels.selected_conv.aten import gather_taps, tap_gradients
@@ -26,36 +27,24 @@ __all__ = ["device_key", "fastest", "measure_speeds", "speeds_of"]
 
 # Raise when what is measured, or how, changes: kept speeds are measured anew.
 _VERSION = 3
-# Whatever else runs at the same time makes a device look slow, each kind of work by another factor. So the first
-# processes all measure, and the fastest that was seen counts. Several rounds each, as a process's first uses of memory
-# are slow as well.
-_MEASUREMENTS = 4
-_ROUNDS = 3
+# Several, as a process's first uses of memory are slow.
+_ROUNDS, _CALM_ROUNDS = 3, 2
 _CHANNELS = 48
 # Elements of tensors that stay in the cache, and that are too large for memory to be kept between uses.
 _CACHED, _UNCACHED = 1 << 18, 9 << 20
 # At most so many times; more means that the pages were met for the first time.
 _MEMORY_IS_SLOWER = 8
 _LOCK = Lock()
-_COUNT = "measurements"
+_FINAL = "final"
 # Just below the most that glibc lets its threshold grow to.
 _KEPT_BYTES = 31 << 20
 
 
 def speeds_of(device: torch.device, dtype: torch.dtype, ndim: int) -> Speeds:
-    """Speeds of a device; measured, in about a second, in the first few processes that ask for them.
+    """Speeds of a device; measured, in about a second, if this device and library have not been met before.
 
-    Parameters
-    ----------
-    device : device
-    dtype : dtype
-    ndim : int
-        Number of spatial axes.
-
-    Returns
-    -------
-    Speeds
-        The fastest that were measured.
+    Other work on the machine makes each kind of operation look slow by another factor. What is measured then serves
+    until a process finds the processor free.
     """
     with _LOCK:
         return _speeds_of(device, dtype, ndim, device_key(device, dtype, ndim))
@@ -64,13 +53,21 @@ def speeds_of(device: torch.device, dtype: torch.dtype, ndim: int) -> Speeds:
 @lru_cache
 def _speeds_of(device: torch.device, dtype: torch.dtype, ndim: int, key: str) -> Speeds:
     _settle_memory()
-    kept, measurements = _kept(key)
-    if kept is not None and measurements >= _MEASUREMENTS:
+    kept, final = _kept(key)
+    if kept is not None and final:
         return kept
-    measured = [measure_speeds(device, dtype, ndim) for _ in range(_ROUNDS)]
+    rounds = [_round(device, dtype, ndim) for _ in range(_ROUNDS)]
+    measured = [speeds for speeds, _ in rounds]
     speeds = reduce(fastest, measured if kept is None else [kept, *measured])
-    save_record("speeds", key, {**asdict(speeds), _COUNT: measurements + 1})
+    save_record("speeds", key, {**asdict(speeds), _FINAL: sum(calm for _, calm in rounds) >= _CALM_ROUNDS})
     return speeds
+
+
+def _round(device: torch.device, dtype: torch.dtype, ndim: int) -> tuple[Speeds, bool]:
+    """Speeds, and whether no other work was seen before and after."""
+    calm = is_calm()
+    speeds = measure_speeds(device, dtype, ndim)
+    return speeds, calm and is_calm()
 
 
 def fastest(one: Speeds, other: Speeds) -> Speeds:
@@ -79,13 +76,13 @@ def fastest(one: Speeds, other: Speeds) -> Speeds:
     return Speeds(**{name: (min if name == "call_s" else max)(pair) for name, pair in pairs.items()})
 
 
-def _kept(key: str) -> tuple[Speeds | None, int]:
-    """Speeds kept on disk, if they can be used, and how many measurements they come from."""
+def _kept(key: str) -> tuple[Speeds | None, bool]:
+    """Speeds kept on disk, if they can be used, and whether they are final."""
     record = load_record("speeds", key) or {}
-    measurements = record.pop(_COUNT, 0)
-    if not isinstance(measurements, int) or not _is_usable(record):
-        return None, 0
-    return Speeds(**record), measurements
+    final = record.pop(_FINAL, None)
+    if not isinstance(final, bool) or not _is_usable(record):
+        return None, False
+    return Speeds(**record), final
 
 
 def _is_usable(record: dict[str, Any]) -> bool:
