@@ -12,6 +12,6 @@ __all__ = ["Axes", "Device"]
 
 Axes: TypeAlias = Annotated[
     str | None,
-    typer.Option(help='Axes of all images, such as "YX", "YXC" or "CYX", where the files do not tell them.'),
+    typer.Option(help='Axes of all images, such as "YX", "YXC", "CYX" or "ZYX", where the files do not tell them.'),
 ]
 Device: TypeAlias = Annotated[DeviceName, typer.Option(help='Where to compute; "auto" takes a GPU if there is one.')]

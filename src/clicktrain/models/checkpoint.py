@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT_VERSION", "pack", "unpack"]
 
 # 2 adds pretrained embedding, trees and what is done to a whole image; files of format 1 have none of these.
-FORMAT_VERSION = 2
+# 3 adds volumes; models in older files are for images.
+FORMAT_VERSION = 3
 _SUMMARY = "summary.json"
 _WEIGHTS = "weights.safetensors"
 
