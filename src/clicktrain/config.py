@@ -82,6 +82,21 @@ class NetworkConfig(_Frozen):
     trees: Annotated[
         int, Field(ge=0, le=10_000, title="Trees", description="Add this many random trees on the stem's features.")
     ] = 0
+    mod_channels: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=4096,
+            title="Mixture-of-Depths",
+            description="Channels that every second convolution works on, chosen for each image; 0 for all of them.",
+        ),
+    ] = 0
+
+    @model_validator(mode="after")
+    def _no_more_channels_than_there_are(self) -> Self:
+        if self.mod_channels > self.width:
+            raise ValueError("mod_channels must be at most width")
+        return self
 
 
 class TrainingConfig(_Frozen):

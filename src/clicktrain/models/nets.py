@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from clicktrain.models.layers.shared_mod import SharedModBlock, SharedModBranch
 from clicktrain.models.stem import ScaleSpaceStem
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class ContextNet(nn.Module):
         Number of 3x3 convolutions.
     dropout : float
         Share of the heads' input channels left out in training.
+    mod_channels : int
+        Channels that every second convolution works on, a Mixture-of-Depths block then; 0 for plain convolutions.
 
     Attributes
     ----------
@@ -81,19 +84,32 @@ class ContextNet(nn.Module):
     References
     ----------
     Li, Zhao, Wang 2014, arXiv 1412.4526: strides as growing distances between taps. Bansal et al. 2017,
-    arXiv 1702.06506: the values of one pixel at all levels as input of the head.
+    arXiv 1702.06506: the values of one pixel at all levels as input of the head. Cakaj, Mehnert, Yang 2024,
+    arXiv 2409.17016: Mixture-of-Depths.
     """
 
-    def __init__(self, in_channels: int, n_classes: int, *, width: int, levels: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        n_classes: int,
+        *,
+        width: int,
+        levels: int,
+        dropout: float = 0.0,
+        mod_channels: int = 0,
+    ) -> None:
         super().__init__()
         strides = [2] * (levels - 1) + [1]
         self.fov_px = 2 ** (levels + 1) - 1
         self.mix = nn.Conv2d(in_channels, width, 1)
-        self.convs = nn.ModuleList([nn.Conv2d(width, width, 3, stride=stride) for stride in strides])
         self.activation = nn.ReLU()
+        self.convs = nn.ModuleList(
+            [_level(number, width, stride, mod_channels) for number, stride in enumerate(strides)]
+        )
         # Whole channels at a time: a mask of the size of the map would take longer to draw than a convolution takes.
         self.dropout = nn.Dropout2d(dropout)
-        self.heads = nn.ModuleList([nn.Conv2d(width, n_classes, 1) for _ in range(levels + 1)])
+        made = [mod_channels if isinstance(conv, SharedModBlock) else width for conv in self.convs]
+        self.heads = nn.ModuleList([nn.Conv2d(channels, n_classes, 1) for channels in (width, *made)])
         self.skip = nn.Conv2d(in_channels, n_classes, 1)
         nn.init.zeros_(self.skip.weight)
         nn.init.zeros_(self.skip.bias)  # type: ignore[arg-type]
@@ -116,9 +132,22 @@ class ContextNet(nn.Module):
         scores = _centre(self.skip(features), self._centres_px[0])
         scores = scores + _centre(head(self.dropout(values)), self._centres_px[0])
         for conv, head, centre_px in zip(self.convs, heads, self._centres_px[1:], strict=True):
-            values = self.activation(conv(values))
-            scores = scores + _centre(head(self.dropout(values)), centre_px)
+            if isinstance(conv, SharedModBlock):
+                # The head reads what is new alone: what passes by, the head before has read.
+                made = conv.branch(values)
+                values = conv.fuse(values, made) if conv is not self.convs[-1] else made
+            else:
+                made = values = self.activation(conv(values))
+            scores = scores + _centre(head(self.dropout(made)), centre_px)
         return scores
+
+
+def _level(number: int, width: int, stride: int, mod_channels: int) -> nn.Module:
+    """Every second level is a Mixture-of-Depths block, the first one is not."""
+    if not mod_channels or number % 2 == 0:
+        return nn.Conv2d(width, width, 3, stride=stride)
+    block = nn.Sequential(nn.Conv2d(mod_channels, mod_channels, 3, stride=stride), nn.ReLU())
+    return SharedModBlock(SharedModBranch(block, width, mod_channels), stride=stride)
 
 
 def _centre(values: Tensor, margin_px: int) -> Tensor:
@@ -192,7 +221,14 @@ def build_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         members = [
-            ContextNet(stem.out_channels, n_classes, width=config.width, levels=config.levels, dropout=dropout)
+            ContextNet(
+                stem.out_channels,
+                n_classes,
+                width=config.width,
+                levels=config.levels,
+                dropout=dropout,
+                mod_channels=config.mod_channels,
+            )
             for _ in range(config.members)
         ]
     return PixelNet(stem, Standardise(stem.out_channels), members)
