@@ -120,7 +120,7 @@ class Costs:
 
 def padded_macs(step: Step) -> float:
     """Multiply-accumulates of one value, with the output channels filled up to whole vectors."""
-    return step.work.macs * (-(-step.channels // _LANES) * _LANES) / max(1, step.channels)
+    return step.work.macs * (-(-step.channels // _LANES) * _LANES) / step.channels
 
 
 def _taps_apart(step: Step, folded: Sequence[int]) -> bool:

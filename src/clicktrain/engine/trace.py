@@ -18,6 +18,7 @@ from clicktrain.engine.rules.exact_leaf import channels_of_leaf, exact_leaf, is_
 from clicktrain.engine.rules.layer import Attribute, Builder, Layer, PatchMap
 from clicktrain.engine.rules.refused import why_refused
 from clicktrain.errors import DensifyError
+from clicktrain.kernels.channels import add_to_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +73,7 @@ def build_program(module: nn.Module, ndim: int, fov: tuple[int, ...] | None) -> 
 
 def _trace(module: nn.Module) -> fx.Graph:
     try:
-        graph = _Tracer().trace(module)
+        graph = _Tracer(autowrap_functions=(add_to_first,)).trace(module)
     except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
         raise DensifyError(
             f"module must be traceable by torch.fx, got: {error} Remove control flow that depends on values, "

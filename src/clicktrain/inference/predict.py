@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,12 +10,13 @@ import torch
 import torch.nn.functional as F
 
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
+from clicktrain.engine.state import with_state
 from clicktrain.inference.finish import finished
 from clicktrain.models.blend import blended
 from clicktrain.models.features import grey_view, prepare, stem_features
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from torch import Tensor
 
@@ -65,6 +67,8 @@ def predict_tiles(
     """
     prepared = prepare(image, statistics, model.fov)
     grey = grey_view(prepared)
+    # Once for the image, so that every tile works on the same channels.
+    selections = model.selections(prepared)
     tile = even_tile(prepared.shape_px, (tile_px, tile_px), (1, 1))
     tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, LEAST_PX)
     probabilities = np.empty((len(model.classes), *prepared.shape_px), np.float32)
@@ -72,7 +76,7 @@ def predict_tiles(
         yield tiles.progress("predicting")
         rows, columns = tiles.first.inner
         try:
-            probabilities[:, rows, columns] = yield from _classify(model, prepared, grey, tiles)
+            probabilities[:, rows, columns] = yield from _classify(model, prepared, grey, selections, tiles)
         except (RuntimeError, MemoryError) as error:
             tiles.shrink(error)
         else:
@@ -82,7 +86,11 @@ def predict_tiles(
 
 
 def _classify(
-    model: FittedModel, prepared: PreparedImage, grey: PreparedImage, tiles: ShrinkingTiles
+    model: FittedModel,
+    prepared: PreparedImage,
+    grey: PreparedImage,
+    selections: Sequence[dict[str, Tensor]],
+    tiles: ShrinkingTiles,
 ) -> Generator[Progress, None, FloatArray]:
     """Probabilities (K, rows, columns) of the first tile."""
     rows, columns = tiles.first.inner
@@ -94,17 +102,20 @@ def _classify(
             answers["trees"] = _by_forest(model, model.forest, raw)
     yield tiles.progress("predicting", half_done=True)
     with torch.inference_mode():
-        answers["context"] = _by_context(model, raw)
+        answers["context"] = _by_context(model, raw, selections)
         if model.embedded is not None:
             answers["embedding"] = _by_head(model.embedded, grey.window(origin, size, model.embedded.fov))
         probabilities: FloatArray = blended(answers, model.n_clicks).cpu().numpy()
     return probabilities
 
 
-def _by_context(model: FittedModel, raw: Tensor) -> Tensor:
+def _by_context(model: FittedModel, raw: Tensor, selections: Sequence[dict[str, Tensor]]) -> Tensor:
     features = model.net.standardise(raw)
-    scores = torch.stack([member(features) for member in model.dense]).mean(dim=0)
-    return F.softmax(scores, dim=1)[0]
+    scores = [
+        with_state(member.module, selection, partial(member, features)) if selection else member(features)
+        for member, selection in zip(model.dense, selections, strict=True)
+    ]
+    return F.softmax(torch.stack(scores).mean(dim=0), dim=1)[0]
 
 
 def _by_forest(model: FittedModel, forest: Forest, raw: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["add_to_channels", "gather_channels"]
+__all__ = ["add_to_channels", "add_to_first", "gather_channels"]
 
 
 def gather_channels(values: Tensor, channels: Tensor) -> Tensor:
@@ -42,3 +42,21 @@ def add_to_channels(values: Tensor, channels: Tensor, added: Tensor) -> Tensor:
     Tensor of shape (B, C, *spatial)
     """
     return values.index_add(1, channels, added)
+
+
+def add_to_first(values: Tensor, added: Tensor) -> Tensor:
+    """Add to the first channels; the others stay as they are.
+
+    Parameters
+    ----------
+    values : Tensor of shape (B, C, *spatial)
+    added : Tensor of shape (B, k, *spatial)
+
+    Returns
+    -------
+    Tensor of shape (B, C, *spatial)
+    """
+    # A copy and a sum in place: a concatenation would write the sum twice.
+    fused = values.clone()
+    fused[:, : added.shape[1]] += added
+    return fused

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT_VERSION", "pack", "unpack"]
 
-# 2 adds pretrained embedding, trees and what is done to a whole image; files of format 1 have none of these.
+# 2 adds pretrained embedding, trees, Mixture-of-Depths and what is done to a whole image; files of format 1 have none.
 FORMAT_VERSION = 2
 _SUMMARY = "summary.json"
 _WEIGHTS = "weights.safetensors"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from clicktrain.models.nets import PixelNet
     from clicktrain.models.normalise import ChannelStatistics
 
-__all__ = ["PreparedImage", "grey_view", "prepare", "stem_features"]
+__all__ = ["PreparedImage", "grey_view", "prepare", "sample_features", "stem_features"]
+
+
+# Patches per axis of a sample. More cost more than a selection of channels saves in a small image.
+_SAMPLED = 3
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -111,4 +116,26 @@ def stem_features(
     stem_y, stem_x = net.stem.exact_fov
     fov = (stem_y + context_fov[0] - 1, stem_x + context_fov[1] - 1)
     features: Tensor = net.stem(prepared.window(origin, size, fov))
+    return features
+
+
+def sample_features(net: PixelNet, prepared: PreparedImage, context_fov: tuple[int, int]) -> Tensor:
+    """Compute the stem's features of a few patches on a regular grid all over an image, however large it is.
+
+    Parameters
+    ----------
+    net : PixelNet
+    prepared : PreparedImage
+    context_fov : tuple of int
+
+    Returns
+    -------
+    Tensor of shape (P, F, *context_fov)
+        The same for one image whatever it is tiled into.
+    """
+    stem_y, stem_x = net.stem.exact_fov
+    fov = (stem_y + context_fov[0] - 1, stem_x + context_fov[1] - 1)
+    rows, columns = (sorted({(2 * i + 1) * n // (2 * _SAMPLED) for i in range(_SAMPLED)}) for n in prepared.shape_px)
+    patches = torch.cat([prepared.window(place, (1, 1), fov) for place in product(rows, columns)])
+    features: Tensor = net.stem(patches)
     return features

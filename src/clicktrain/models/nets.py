@@ -184,6 +184,11 @@ class PixelNet(nn.Module):
         """The members, under their own type."""
         return [cast("ContextNet", member) for member in self.members]
 
+    @property
+    def chooses_channels(self) -> bool:
+        """Whether some of its blocks work on chosen channels alone."""
+        return any(isinstance(part, SharedModBranch) for part in self.modules())
+
     def forward(self, patch: Tensor) -> Tensor:
         """Score the patch's centre.
 

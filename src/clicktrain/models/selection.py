@@ -11,19 +11,28 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from clicktrain.config import SelectedChannels
 from clicktrain.engine.probe import streamed_means
 from clicktrain.engine.state import with_state
 from clicktrain.errors import ShapeError
 from clicktrain.models.layers.shared_mod import SharedModBranch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor, nn
 
     from clicktrain.engine.densify import DenseNetwork
 
-__all__ = ["branches", "hold", "selection_of_image", "selection_of_patches"]
+__all__ = [
+    "branches",
+    "held_channels",
+    "hold",
+    "hold_channels",
+    "selection_of_image",
+    "selection_of_patches",
+    "skipped_share",
+]
 
 # Means over fewer pixels say more about these pixels than about the image.
 _LEAST_PX = 16
@@ -39,6 +48,35 @@ def hold(module: nn.Module, selection: Mapping[str, Tensor]) -> None:
     buffers = dict(module.named_buffers())
     for name, value in selection.items():
         buffers[name].copy_(value)
+
+
+def held_channels(module: nn.Module) -> tuple[SelectedChannels, ...]:
+    """Say what a network has chosen, in numbers that a file can keep."""
+    return tuple(
+        SelectedChannels(
+            block=name, of=branch.channels, channels=tuple(branch.chosen.tolist()), scores=tuple(branch.scores.tolist())
+        )
+        for name, branch in branches(module).items()
+    )
+
+
+def hold_channels(module: nn.Module, channels: Sequence[SelectedChannels]) -> None:
+    """Make a network hold what `held_channels` said."""
+    found = branches(module)
+    for one in channels:
+        branch = found[one.block]
+        branch.chosen.copy_(torch.tensor(one.channels))
+        branch.scores.copy_(torch.tensor(one.scores))
+
+
+def skipped_share(dense: DenseNetwork) -> float:
+    """Share of the multiply-accumulates that a network saves beside one whose blocks work on all channels."""
+    done = sum(step.work.macs for step in dense.program.steps)
+    skipped = 0.0
+    for name, branch in branches(dense.module).items():
+        block = sum(step.work.macs for step in dense.program.steps if step.name.startswith(f"{name}.block"))
+        skipped += block * ((branch.channels / branch.k) ** 2 - 1)
+    return skipped / (done + skipped)
 
 
 def selection_of_patches(module: nn.Module, patches: Tensor) -> dict[str, Tensor]:

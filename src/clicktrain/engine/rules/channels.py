@@ -10,7 +10,7 @@ from clicktrain.engine.program import Work
 from clicktrain.engine.rules.join import common_grid, crop_to_common
 from clicktrain.engine.rules.layer import Attribute, PatchMap
 from clicktrain.engine.rules.registry import function_rule, method_rule
-from clicktrain.kernels.channels import add_to_channels, gather_channels
+from clicktrain.kernels.channels import add_to_channels, add_to_first, gather_channels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,6 +51,16 @@ def add_channels(layer: Layer, node: Any, dim: int, index: Any, source: Any, *, 
     work = Work(dense_elements=2 * node.channels + source.channels, patch_elements=node.channels + source.channels)
     grid = common_grid(layer, [node, source])
     return layer.with_name(index.name or layer.name).emit(run, [node, source], grid=grid, work=work)
+
+
+@function_rule(add_to_first)
+def add_to_first_channels(layer: Layer, node: PatchMap, added: PatchMap) -> PatchMap:
+    """Sum into the first channels."""
+    for one in (node, added):
+        layer.require_map(one)
+    work = Work(dense_elements=2 * node.channels + added.channels, patch_elements=node.channels + added.channels)
+    grid = common_grid(layer, [node, added])
+    return layer.emit(lambda *maps: add_to_first(*crop_to_common(maps)), [node, added], grid=grid, work=work)
 
 
 def _checked_count(layer: Layer, node: PatchMap, dim: int, index: Any) -> int:

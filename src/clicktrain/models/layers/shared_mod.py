@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from clicktrain.models.layers.mod import ChannelSelector, check_channels, check_places, fuse, top_channels
+from clicktrain.kernels.channels import add_to_first
+from clicktrain.models.layers.mod import ChannelSelector, check_channels, check_places, top_channels
 
 if TYPE_CHECKING:
     from clicktrain.models.layers.mod import Places
@@ -140,9 +141,13 @@ class SharedModBlock(nn.Module):
         """Add what the branch made of `values` to their middle."""
         kept = slice(self.margin_px, -self.margin_px or None, self.stride)
         middle = values[(slice(None), slice(None), *(kept,) * self.branch.ndim)]
+        if self.branch.k == self.branch.channels:
+            return middle + added
         if self.places == "own":
             return torch.index_add(middle, 1, self.branch.chosen, added)
-        return fuse(middle, added, self.branch.chosen, self.branch.k, self.places)
+        if self.places == "first":
+            return add_to_first(middle, added)
+        return torch.cat((middle[:, : -self.branch.k], middle[:, -self.branch.k :] + added), 1)
 
     def forward(self, values: Tensor) -> Tensor:
         """Work on the chosen channels and add; (B, C, *spatial) in and out."""
