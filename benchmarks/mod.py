@@ -1,4 +1,4 @@
-"""Plain networks beside their Mixture-of-Depths twins: the same answer for less work?
+"""Plain networks beside their Mixture-of-Depths twins: what the same answer costs in both.
 
 python benchmarks/mod.py --json OUT [--data FOLDER] [--sets NAME ...] [--quick]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
-from _mod.clock import shortest_s
-from _mod.scale import Findings
 from _report import say
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
+from _mod.clock import shortest_s
+from _mod.scale import Findings
 from clicktrain.models.layers.mod import ModBlock, kept_channels
 
 if TYPE_CHECKING:

@@ -11,15 +11,16 @@ import torch
 from _few_clicks.scores import score
 from _few_clicks.sets import Example, Picture, halves, read_set
 from _few_clicks.strokes import draw_strokes
-from _mod.clock import shortest_s
-from _mod.scale import Findings
 from _report import say
 
+from _mod.clock import shortest_s
+from _mod.scale import Findings
 from clicktrain import PixelClassifier
 from clicktrain.config import Preset, preset
 from clicktrain.data.samples import immunohistochemistry
 from clicktrain.engine.cost import dense_macs
 from clicktrain.engine.densify import DenseNetwork, densify
+from clicktrain.kernels.regular_conv.aten import channels_last
 from clicktrain.models.nets import build_network
 from clicktrain.models.selection import selection_of_patches
 
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from _mod.scale import Scale
     from torch import Tensor
+
+    from _mod.scale import Scale
 
 PRESETS = ("fast", "auto")
 # Channels that every second convolution works on; 0 is the plain network. Widths are 16 (fast) and 32 (auto).
@@ -50,7 +52,8 @@ def time_pixels(scale: Scale) -> Findings:
     for name in PRESETS:
         nets = {k: _context(name, k) for k in KS[name]}
         side_px = scale.size_px + nets[0].fov[0] - 1
-        features = torch.randn(1, nets[0].program.in_channels, side_px, side_px)
+        # In the layout in which prediction hands them over.
+        features = channels_last(torch.randn(1, nets[0].program.in_channels, side_px, side_px))
         with torch.inference_mode():
             passes = shortest_s({k: partial(net, features) for k, net in nets.items()}, scale.repeats)
             chosen = shortest_s({k: partial(_choose, net, features) for k, net in nets.items()}, scale.repeats)

@@ -40,7 +40,15 @@ def test_file_that_is_no_model_is_refused(clicktrain, tmp_path):
 def test_plan_shows_the_choice_its_alternatives_and_the_speeds(clicktrain, model):
     result = clicktrain("info", model, "--plan", "--size", "64")
     assert result.exit_code == 0, result.output
-    for word in ("planned", "fragments", "patch scan", "scattered clicks", "conv_macs_per_s", "forward and backward"):
+    for word in (
+        "planned",
+        "fragments",
+        "patch scan",
+        "scattered clicks",
+        "conv_macs_per_s",
+        "forward and backward",
+        "GFLOP",
+    ):
         assert word in result.stdout
 
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.engine.state import with_state
 from clicktrain.inference.finish import finished
+from clicktrain.kernels.regular_conv.aten import channels_last
 from clicktrain.models.blend import blended
 from clicktrain.models.features import grey_view, prepare, stem_features
 
@@ -110,7 +111,8 @@ def _classify(
 
 
 def _by_context(model: FittedModel, raw: Tensor, selections: Sequence[dict[str, Tensor]]) -> Tensor:
-    features = model.net.standardise(raw)
+    # Laid out once as convolutions read it, not by every layer that begins at the features.
+    features = channels_last(model.net.standardise(raw))
     scores = [
         with_state(member.module, selection, partial(member, features)) if selection else member(features)
         for member, selection in zip(model.dense, selections, strict=True)
