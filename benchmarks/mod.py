@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _mod.digits import compare_digits
+from _mod.encoders import time_encoders
 from _mod.pixels import compare_pixels, time_pixels
 from _mod.scale import SCALES
 from _report import say, write_report
@@ -49,6 +50,7 @@ def main() -> None:
         ("times of the pixelwise networks", lambda: time_pixels(scale)),
         ("scores of the pixelwise networks", lambda: compare_pixels(scale, folders)),
         ("digits", lambda: compare_digits(scale)),
+        ("encoders of whole images", lambda: time_encoders(scale)),
     ):
         say(part)
         found = run()

@@ -77,7 +77,7 @@ def compare_digits(scale: Scale) -> Findings:
             found.rows.append({"part": "digits", "variant": name, "seed": seed, "accuracy": accuracy})
         found.figures[f"mod.digits.{name}.accuracy"] = fmean(accuracies)
         found.figures[f"mod.digits.{name}.parameters"] = sum(p.numel() for p in nets[name].parameters())
-        found.figures[f"mod.digits.{name}.mmac"] = macs_of(nets[name]) / 1e6
+        found.figures[f"mod.digits.{name}.mmac"] = macs_of(nets[name], torch.zeros(1, 1, 16, 16)) / 1e6
     images = torch.rand(TIMED_BATCH, 1, 16, 16)
     with torch.inference_mode():
         seconds = shortest_s({name: partial(net, images) for name, net in nets.items()}, scale.repeats)
@@ -115,8 +115,8 @@ def digits(seed: int) -> list[Tensor]:
     return [torch.from_numpy(part) for part in parts]
 
 
-def macs_of(net: nn.Module) -> int:
-    """Multiply-accumulates of one image, counted where they happen."""
+def macs_of(net: nn.Module, image: Tensor) -> int:
+    """Multiply-accumulates of one image (1, C, Y, X), counted where they happen."""
     counted = 0
 
     def count(layer: nn.Module, _: object, out: Tensor) -> None:
@@ -125,7 +125,7 @@ def macs_of(net: nn.Module) -> int:
 
     hooks = [part.register_forward_hook(count) for part in net.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
     with torch.inference_mode():
-        net.eval()(torch.zeros(1, 1, 16, 16))
+        net.eval()(image)
     for hook in hooks:
         hook.remove()
     return counted

@@ -29,6 +29,8 @@ class Scale:
         Of what is timed; the shortest counts.
     epochs : int
         Over the digits.
+    patch_px : int
+        Side of the patches that encoders are timed on.
     budget : int
         Labelled pixels.
     """
@@ -38,7 +40,8 @@ class Scale:
     size_px: int
     repeats: int
     epochs: int
+    patch_px: int
     budget: int = 200
 
 
-SCALES = {False: Scale(3, 4, 512, 9, 12), True: Scale(1, 1, 192, 3, 3)}
+SCALES = {False: Scale(3, 4, 512, 9, 12, 224), True: Scale(1, 1, 192, 3, 3, 96)}

@@ -14,6 +14,7 @@ PIXELS = (
     "Network", "k", "GMAC", "Parameters", "Dense pass", "Faster", "Choice", "Whole prediction faster",
     "Training, times", "Mean IoU", "Difference",
 )  # fmt: skip
+ENCODERS = ("Encoder", "Every second block", "GMAC a patch", "Parameters", "4 patches", "Faster")
 DIGITS = ("Network", "MMAC an image", "Parameters", "256 images", "Faster", "Accuracy")
 NAMES = {"plain": "plain", "last": "added to the last k", "own": "added to their own places"}
 
@@ -28,6 +29,9 @@ def summary_text(report: Mapping[str, Any]) -> str:
     digits = _keys(figures, r"mod\.digits\.(\w+)\.accuracy")
     if digits:
         parts.append(table(DIGITS, [_digits_row(figures, *found) for found in digits]))
+    encoders = _keys(figures, r"mod\.encoders\.(\w+)\.(plain|twin)\.ms")
+    if encoders:
+        parts.append(table(ENCODERS, [_encoders_row(figures, *found) for found in encoders]))
     return "\n".join(parts)
 
 
@@ -66,4 +70,16 @@ def _digits_row(figures: Mapping[str, float], name: str) -> list[str]:
         f"{figures[f'{start}.ms']:.0f} ms" if f"{start}.ms" in figures else "",
         f"{figures[f'{start}.speedup']:.2f}x" if f"{start}.speedup" in figures else "",
         f"{figures[f'{start}.accuracy']:.4f}",
+    ]
+
+
+def _encoders_row(figures: Mapping[str, float], name: str, kind: str) -> list[str]:
+    start = f"mod.encoders.{name}.{kind}"
+    return [
+        name,
+        "plain" if kind == "plain" else "Mixture-of-Depths",
+        f"{figures[f'{start}.gmac']:.2f}",
+        f"{figures[f'{start}.parameters']:,.0f}",
+        f"{figures[f'{start}.ms']:.0f} ms",
+        "" if kind == "plain" else f"{figures[f'mod.encoders.{name}.speedup']:.2f}x",
     ]
