@@ -56,7 +56,7 @@ def test_settings_ask_for_a_twin() -> None:
 
 def test_encoder_without_second_blocks_is_refused() -> None:
     config = ImageNetworkConfig(encoder="small", mod_ratio=8)
-    with pytest.raises(ClickTrainError, match="encoder must have stages of two blocks or more.*got 'small'"):
+    with pytest.raises(ClickTrainError, match=r"encoder must have stages of two blocks or more.*got 'small'"):
         build_image_network(config, in_channels=1, n_classes=2)
 
 
