@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from clicktrain.config import ClassInfo, ModelSummary
+    from clicktrain.config import ClassInfo, ModelSummary, SelectedChannels
 
 __all__ = ["info"]
 
@@ -52,6 +52,14 @@ def _table(model: Path, summary: ModelSummary) -> Table:
         value = getattr(summary, name)
         if name == "classes":
             shown = _classes(value, summary.clicks.per_class)
+        elif name == "selected":
+            if not value:
+                continue
+            shown = Text("\n".join(map(_selected, value)))
+        elif name == "skipped":
+            if not summary.selected:
+                continue
+            shown = Text(f"{value:.0%} of the context network's multiply-accumulates")
         else:
             shown = Text(_plain(value))
         table.add_row(field.title or name, shown)
@@ -66,6 +74,10 @@ def _classes(classes: tuple[ClassInfo, ...], clicks: dict[int, int]) -> Text:
         for each in classes
     ]
     return Text("\n").join(lines)
+
+
+def _selected(one: SelectedChannels) -> str:
+    return f"{one.block}: {', '.join(map(str, one.channels))} of {one.of}"
 
 
 def _plain(value: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from clicktrain.config import ModelSummary, TrainedClicks
 from clicktrain.models.checkpoint import FORMAT_VERSION
+from clicktrain.models.selection import held_channels, skipped_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from clicktrain.config import ClassInfo, Preset, SettingsName
     from clicktrain.models.fitted import FittedModel
 
-__all__ = ["count_clicks", "summarise"]
+__all__ = ["count_clicks", "library_versions", "summarise"]
 
 _LIBRARIES = ("napari-clicktrain", "torch", "numpy")
 
@@ -47,7 +48,7 @@ def summarise(
     """
     return ModelSummary(
         format_version=FORMAT_VERSION,
-        versions={name: _version(name) for name in _LIBRARIES},
+        versions=library_versions(),
         preset=preset,
         architecture=settings.network,
         training=settings.training,
@@ -60,6 +61,8 @@ def summarise(
         channel_deviation=model.statistics.deviation,
         classes=tuple(classes),
         clicks=clicks,
+        selected=held_channels(model.net.members),
+        skipped=skipped_share(model.dense[0]),
     )
 
 
@@ -78,6 +81,11 @@ def count_clicks(clicks: Sequence[Clicks]) -> TrainedClicks:
     numbers = sorted({number for part in clicks for number in part.present})
     counts = {number: sum(part.count(number) for part in clicks) for number in numbers}
     return TrainedClicks(per_class=counts, sha256=digest.hexdigest())
+
+
+def library_versions() -> dict[str, str]:
+    """Version of each library that a model's answers may depend on."""
+    return {name: _version(name) for name in _LIBRARIES}
 
 
 def _version(name: str) -> str:
