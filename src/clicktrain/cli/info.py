@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from clicktrain.config import ClassInfo, ModelSummary, SelectedChannels
+    from clicktrain.config_images import ImageModelSummary
 
 __all__ = ["info"]
 
@@ -29,35 +30,45 @@ def info(
     """Show what a model file holds, or what the engine plans for it."""
     from rich.console import Console
 
-    from clicktrain.api import PixelClassifier
-
     if model is None and not plan:
         raise ClickTrainError("MODEL must be a model file, got none. Give one, or --plan for the default network.")
-    summary = None if model is None else PixelClassifier.load(model, device="cpu").summary()
+    summary = None if model is None else _summary(model)
     console = Console()
     with console.capture() as shown:
-        if plan:
-            show_plan(console, summary, size)
-        elif summary is not None:
+        if not plan and summary is not None:
             console.print(_table(Path(str(model)), summary))
+        elif summary is None or summary.kind == "pixel":
+            show_plan(console, summary, size)
+        else:
+            raise ClickTrainError(f"--plan must be asked of a model of pixels, got `{model}`, one of whole images.")
     typer.echo(shown.get(), nl=False)
 
 
-def _table(model: Path, summary: ModelSummary) -> Table:
+def _summary(model: Path) -> ModelSummary | ImageModelSummary:
+    from clicktrain.api import ImageClassifier, PixelClassifier
+    from clicktrain.api.steps import read_bytes
+    from clicktrain.models.checkpoint import model_kind
+
+    if model_kind(read_bytes(model), str(model)) == "image":
+        return ImageClassifier.load(model, device="cpu").summary()
+    return PixelClassifier.load(model, device="cpu").summary()
+
+
+def _table(model: Path, summary: ModelSummary | ImageModelSummary) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=Text(str(model)), title_justify="left", show_header=False, show_lines=True)
     for name, field in type(summary).model_fields.items():
         value = getattr(summary, name)
-        if name == "classes":
+        if name == "classes" and summary.kind == "pixel":
             shown = _classes(value, summary.clicks.per_class)
         elif name == "selected":
             if not value:
                 continue
             shown = Text("\n".join(map(_selected, value)))
         elif name == "skipped":
-            if not summary.selected:
+            if not value:
                 continue
             shown = Text(f"{value:.0%} of the context network's multiply-accumulates")
         else:

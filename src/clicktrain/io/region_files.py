@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from clicktrain.io.regions import Sliceable
 
-__all__ = ["StoredImage", "open_stored"]
+__all__ = ["StoredImage", "is_zarr", "open_stored"]
 
 _ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 
@@ -41,6 +41,11 @@ class StoredImage(NamedTuple):
     axes: str | None
     kind: str
     n_samples: int | None = None
+
+
+def is_zarr(path: Path) -> bool:
+    """Tell whether a folder is an image stored as Zarr, not one that holds images."""
+    return any((path / name).exists() for name in _ZARR_FILES)
 
 
 @contextmanager
@@ -101,7 +106,7 @@ def _tiff_values(path: Path, series: tifffile.TiffPageSeries) -> Sliceable:
 def _open_zarr(path: Path) -> StoredImage:
     import zarr
 
-    if not any((path / name).exists() for name in _ZARR_FILES):
+    if not is_zarr(path):
         raise StorageError(f"`{path}` must be an image file or a Zarr folder, got another folder. Give its files.")
     with explained(path, "Zarr"):
         node = zarr.open(path, mode="r")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -67,7 +68,8 @@ class _Checkpoints:
     def __init__(self, path: Path | None, every_s: float) -> None:
         self.path = path
         self.every_s = every_s
-        self.last_s = time.monotonic()
+        # The first one comes at once: it shows early that there can be one.
+        self.last_s = -math.inf
 
     def write(self, state: TrainingState, *, due: bool = False) -> None:
         now_s = time.monotonic()
@@ -161,12 +163,14 @@ def _validation_loss(
 ) -> Generator[Progress, None, float]:
     state.net.eval()
     device = next(state.net.parameters()).device
-    total = 0.0
+    total, n_right = 0.0, 0
     for n, i in enumerate(data.validated):
         now = Progress("validating", n, len(data.validated))
         yield now
         steps = score_image(state.net, data.images[i], data.scales[i], chunk_patches=config.chunk_patches)
         scores = yield from telling(now, steps)
         total += float(data.answers([i], device).loss(scores))
-    yield Progress("validating", len(data.validated), len(data.validated))
-    return total / len(data.validated)
+        n_right += int(scores.argmax()) == int(data.targets[i])
+    count = len(data.validated)
+    yield Progress("validating", count, count, total / count, n_right / count)
+    return total / count
