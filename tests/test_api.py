@@ -304,7 +304,7 @@ def rewritten(path: Path, change: object) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s.update(format_version=99), "format 2 or older, got format 99. Update ClickTrain"),
+        (lambda s: s.update(format_version=99), "format 3 or older, got format 99. Update ClickTrain"),
         (lambda s: s.update(channels=2), "damaged"),
         (lambda s: s.update(channels=2, channel_mean=[0, 0], channel_deviation=[1, 1]), "weights of its architecture"),
         (lambda s: s.pop("classes"), "damaged"),

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clicktrain.api import PixelClassifier
+    from clicktrain.api import ImageClassifier, PixelClassifier
     from clicktrain.clicks import Clicks
     from clicktrain.engine.densify import densify
     from clicktrain.errors import ClickTrainError
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["ClickTrainError", "Clicks", "PixelClassifier", "Progress", "__version__", "densify"]
+__all__ = ["ClickTrainError", "Clicks", "ImageClassifier", "PixelClassifier", "Progress", "__version__", "densify"]
 
 _HOME = {
     "ClickTrainError": "clicktrain.errors",
     "Clicks": "clicktrain.clicks",
+    "ImageClassifier": "clicktrain.api",
     "PixelClassifier": "clicktrain.api",
     "Progress": "clicktrain.types",
     "densify": "clicktrain.engine.densify",

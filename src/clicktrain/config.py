@@ -203,6 +203,7 @@ class TrainedClicks(_Frozen):
 class ModelSummary(_Frozen):
     """What a model file says about itself, without its weights."""
 
+    kind: Annotated[Literal["pixel"], Field(title="Kind")] = "pixel"
     format_version: Annotated[int, Field(ge=1, title="Format version")]
     versions: Annotated[dict[str, str], Field(title="Made with", description="Version of each library.")]
     preset: Annotated[SettingsName, Field(title="Preset")]

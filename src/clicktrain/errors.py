@@ -10,6 +10,7 @@ __all__ = [
     "ClicksError",
     "DensifyError",
     "ImageError",
+    "LabelsError",
     "ModelFileError",
     "NotFittedError",
     "ShapeError",
@@ -28,6 +29,10 @@ class ImageError(ClickTrainError, ValueError):
 
 class ClicksError(ClickTrainError, ValueError):
     """Labelled pixels that cannot be learned from: none, one class only, another shape than the image."""
+
+
+class LabelsError(ClickTrainError, ValueError):
+    """Labels of whole images that cannot be learned from: not one per image, one class only, no class names."""
 
 
 class ClassesError(ClickTrainError, ValueError):

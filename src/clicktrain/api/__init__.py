@@ -1,6 +1,7 @@
 """The public face: classifiers with the manners of scikit-learn."""
 
+from clicktrain.api.images import ImageClassifier
 from clicktrain.api.pixels import PixelClassifier
 from clicktrain.inference.summaries import class_numbers, confidence
 
-__all__ = ["PixelClassifier", "class_numbers", "confidence"]
+__all__ = ["ImageClassifier", "PixelClassifier", "class_numbers", "confidence"]

@@ -309,9 +309,9 @@ class PixelClassifier:
         StorageError
             If the file cannot be read.
         ModelFileError
-            If it is no model file, is damaged, or was written by a newer version.
+            If it is no model file of pixels, is damaged, or was written by a newer version.
         """
-        summary, weights = unpack(read_bytes(path), str(path))
+        summary, weights = unpack(read_bytes(path), str(path), ModelSummary)
         return cls._restored(summary, weights, device, str(path))
 
     def summary(self) -> ModelSummary:

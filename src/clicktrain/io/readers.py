@@ -6,6 +6,7 @@ import struct
 import tokenize
 import warnings
 import zlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,14 +16,14 @@ from PIL import Image
 from clicktrain.errors import ImageError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from PIL.ImageFile import ImageFile
 
     from clicktrain.types import AnyArray
 
-__all__ = ["RawImage", "read_raw"]
+__all__ = ["RawImage", "check_readable", "check_whole_tiff", "ends_in_alpha", "explained", "read_raw"]
 
 
 class RawImage(NamedTuple):
@@ -77,12 +78,18 @@ def read_raw(path: Path, *, palette: bool = True) -> RawImage:
         If the file is empty, damaged, or of another format than its ending says.
     """
     kind, reader = _reader(path)
-    _check_readable(path)
+    check_readable(path)
+    # Readers warn about odd but usable files; what is not usable raises.
+    with explained(path, kind), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return reader(path, palette)
+
+
+@contextmanager
+def explained(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever decoders raise on damaged files of a kind into an ImageError."""
     try:
-        with warnings.catch_warnings():
-            # Readers warn about odd but usable files; what is not usable raises.
-            warnings.simplefilter("ignore")
-            return reader(path, palette)
+        yield
     except ImageError:
         raise
     except MemoryError as error:
@@ -102,7 +109,8 @@ def _reader(path: Path) -> tuple[str, Callable[[Path, bool], RawImage]]:
     raise ImageError(f"`{path}` must be a PNG, JPEG, TIFF or NPY file, got the ending {path.suffix!r}.")
 
 
-def _check_readable(path: Path) -> None:
+def check_readable(path: Path) -> None:
+    """Refuse a file that is not there, may not be read or is empty."""
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
@@ -160,12 +168,23 @@ def _deep_values(path: Path, picture: ImageFile) -> AnyArray:
 def _read_tiff(path: Path, palette: bool) -> RawImage:
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
-        _check_last_page(file)
-        _check_complete(series)
+        check_whole_tiff(file)
         array, axes = series.asarray(), series.axes
-        if "S" in axes and _ends_in_alpha(series):
+        if "S" in axes and ends_in_alpha(series):
             array = array.take(range(array.shape[axes.index("S")] - 1), axis=axes.index("S"))
     return RawImage(array, axes if "C" in axes else axes.replace("S", "C"))
+
+
+def check_whole_tiff(file: tifffile.TiffFile) -> None:
+    """Refuse a file that was cut off, of which a decoder would read a part as if it were all.
+
+    Raises
+    ------
+    ValueError
+        If pages or parts of the first image are missing.
+    """
+    _check_last_page(file)
+    _check_complete(file.series[0])
 
 
 def _check_last_page(file: tifffile.TiffFile) -> None:
@@ -189,6 +208,7 @@ def _check_complete(series: tifffile.TiffPageSeries) -> None:
             raise ValueError("the file is cut off")
 
 
-def _ends_in_alpha(series: tifffile.TiffPageSeries) -> bool:
+def ends_in_alpha(series: tifffile.TiffPageSeries) -> bool:
+    """Tell whether the last sample of each pixel is transparency."""
     extra = series.keyframe.extrasamples
     return bool(extra) and extra[-1] in (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)

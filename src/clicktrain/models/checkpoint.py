@@ -6,33 +6,41 @@ import io
 import json
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from clicktrain.config import ModelSummary
 from clicktrain.errors import ModelFileError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FORMAT_VERSION", "pack", "unpack"]
+__all__ = ["FORMAT_VERSION", "model_kind", "pack", "unpack"]
+
+S = TypeVar("S", bound=BaseModel)
 
 # 2 adds pretrained embedding, trees and what is done to a whole image; files of format 1 have none of these.
-FORMAT_VERSION = 2
+# 3 adds the kind of model; older files are models of pixels.
+FORMAT_VERSION = 3
+_PIXEL = "pixel"
+_KINDS = {
+    _PIXEL: "a model of pixels (PixelClassifier)",
+    "image": "a model of whole images (ImageClassifier)",
+    "image_training": "a checkpoint of an ImageClassifier's training",
+}
 _SUMMARY = "summary.json"
 _WEIGHTS = "weights.safetensors"
 
 
-def pack(summary: ModelSummary, weights: dict[str, Tensor]) -> bytes:
+def pack(summary: BaseModel, weights: dict[str, Tensor]) -> bytes:
     """Return the content of a model file.
 
     Parameters
     ----------
-    summary : ModelSummary
+    summary : BaseModel
     weights : dict of str to Tensor
     """
     buffer = io.BytesIO()
@@ -44,7 +52,7 @@ def pack(summary: ModelSummary, weights: dict[str, Tensor]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack(content: bytes, name: str) -> tuple[ModelSummary, dict[str, Tensor]]:
+def unpack(content: bytes, name: str, summary_type: type[S]) -> tuple[S, dict[str, Tensor]]:
     """Read the content of a model file.
 
     Parameters
@@ -52,24 +60,43 @@ def unpack(content: bytes, name: str) -> tuple[ModelSummary, dict[str, Tensor]]:
     content : bytes
     name : str
         What to call the file in an error.
+    summary_type : type
+        Class of the summary; its field `kind` says what kind of model the file must hold.
 
     Returns
     -------
-    summary : ModelSummary
+    summary : BaseModel
     weights : dict of str to Tensor
+
+    Raises
+    ------
+    ModelFileError
+        If it is no model file, is damaged, holds another kind of model, or was written by a newer version.
+    """
+    summary_text, tensors = _open(content, name)
+    try:
+        fields = json.loads(summary_text)
+        _check_version(fields, name)
+        _check_kind(fields, summary_type.model_fields["kind"].default, name)
+        return summary_type.model_validate(fields), load_tensors(tensors)
+    except (ValidationError, SafetensorError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise _damaged(name) from error
+
+
+def model_kind(content: bytes, name: str) -> str:
+    """Tell what kind of model a file holds: "pixel", "image", or "image_training" for a checkpoint.
 
     Raises
     ------
     ModelFileError
         If it is no model file, is damaged, or was written by a newer version.
     """
-    summary_text, tensors = _open(content, name)
     try:
-        fields = json.loads(summary_text)
-        _check_version(fields, name)
-        return ModelSummary.model_validate(fields), load_tensors(tensors)
-    except (ValidationError, SafetensorError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        fields = json.loads(_open(content, name)[0])
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise _damaged(name) from error
+    _check_version(fields, name)
+    return str(fields.get("kind", _PIXEL))
 
 
 def _open(content: bytes, name: str) -> tuple[bytes, bytes]:
@@ -98,6 +125,14 @@ def _check_version(fields: object, name: str) -> None:
         raise ModelFileError(
             f"`{name}` must be of format {FORMAT_VERSION} or older, got format {version}. Update ClickTrain to read it."
         )
+
+
+def _check_kind(fields: dict[str, object], wanted: str, name: str) -> None:
+    kind = fields.get("kind", _PIXEL)
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise _damaged(name)
+    if kind != wanted:
+        raise ModelFileError(f"`{name}` must be {_KINDS[wanted]}, got {_KINDS[kind]}. Choose another file.")
 
 
 def _damaged(name: str) -> ModelFileError:

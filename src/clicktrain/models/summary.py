@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clicktrain.config import ClassInfo, Preset, SettingsName
     from clicktrain.models.fitted import FittedModel
 
-__all__ = ["count_clicks", "summarise"]
+__all__ = ["count_clicks", "library_versions", "summarise"]
 
 _LIBRARIES = ("napari-clicktrain", "torch", "numpy")
 
@@ -47,7 +47,7 @@ def summarise(
     """
     return ModelSummary(
         format_version=FORMAT_VERSION,
-        versions={name: _version(name) for name in _LIBRARIES},
+        versions=library_versions(),
         preset=preset,
         architecture=settings.network,
         training=settings.training,
@@ -78,6 +78,11 @@ def count_clicks(clicks: Sequence[Clicks]) -> TrainedClicks:
     numbers = sorted({number for part in clicks for number in part.present})
     counts = {number: sum(part.count(number) for part in clicks) for number in numbers}
     return TrainedClicks(per_class=counts, sha256=digest.hexdigest())
+
+
+def library_versions() -> dict[str, str]:
+    """Version of each library that a model's answers may depend on."""
+    return {name: _version(name) for name in _LIBRARIES}
 
 
 def _version(name: str) -> str:

@@ -1,0 +1,368 @@
+"""The classifier of whole images, with the manners of scikit-learn."""
+
+from __future__ import annotations
+
+import numbers
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from clicktrain.api.steps import check_seed, listed, read_bytes, run_to_end, write_bytes
+from clicktrain.config_images import ImageModelSummary, ImagePreset, image_preset
+from clicktrain.engine.device import pick_device
+from clicktrain.errors import ClickTrainError, LabelsError, NotFittedError
+from clicktrain.io.files import ensure_writable, write_whole
+from clicktrain.io.regions import LazyImage
+from clicktrain.models.checkpoint import pack, unpack
+from clicktrain.models.fitted_images import FittedImageModel
+from clicktrain.models.image_summary import summarise_images
+from clicktrain.whole_image.fit import fit_images
+from clicktrain.whole_image.heatmap import heat
+from clicktrain.whole_image.predict import predict_images
+from clicktrain.whole_image.survey import plan_grid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+
+    from torch import Tensor
+
+    from clicktrain.config import DeviceName
+    from clicktrain.config_images import ImagePresetName
+    from clicktrain.tiling.patch_grid import PatchGrid
+    from clicktrain.types import AnyArray, FloatArray, ProgressCallback
+    from clicktrain.whole_image.heatmap import HeatMethod
+
+    ImageSource = AnyArray | str | PathLike[str]
+    Label = str | int
+
+__all__ = ["ImageClassifier"]
+
+_METHODS = ("gradient", "leave_one_out")
+
+
+class ImageClassifier:
+    """Learns what whole images are, also of images that do not fit into memory.
+
+    An image is cut into patches, each is encoded as a short vector, and a head answers from the grid of these. Training
+    is PatchGD: at any time only a share of the patches is read and encoded with gradient, so memory grows with that
+    share and with the number of patches times the length of a code, not with the pixels.
+
+    Parameters
+    ----------
+    preset : {"small", "resnet", "mobilenet"} or ImagePreset
+        Which network; or settings of one's own, made from `clicktrain.config_images.image_preset(name)`.
+    seed : int
+        The same seed, images and labels give the same answer.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where to compute; "auto" takes a GPU if there is one.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (K,)
+        The different labels, sorted; known after `fit`.
+
+    Raises
+    ------
+    BackendError
+        If the device was asked for and is not there.
+    ClickTrainError
+        If there is no such preset, or the seed is not a whole number from 0 to 2**32 - 1.
+
+    References
+    ----------
+    Gupta et al. 2023, arXiv 2301.13817: Patch Gradient Descent.
+
+    Examples
+    --------
+    >>> from clicktrain import ImageClassifier
+    >>> model = ImageClassifier().fit(["a.tif", "b.tif", "c.ome.zarr"], ["healthy", "ill", "ill"])  # doctest: +SKIP
+    >>> model.predict("d.tif")  # doctest: +SKIP
+    array(['ill'], dtype='<U7')
+    """
+
+    def __init__(
+        self, *, preset: ImagePresetName | ImagePreset = "small", seed: int = 0, device: DeviceName = "auto"
+    ) -> None:
+        self.preset: str = "custom" if isinstance(preset, ImagePreset) else preset
+        self.seed = check_seed(seed)
+        self.device = device
+        self._settings = image_preset(preset)
+        self._device = pick_device(device)
+        self._model: FittedImageModel | None = None
+
+    def __repr__(self) -> str:
+        state = f"{len(self._model.classes)} classes" if self._model else "not fitted"
+        return f"ImageClassifier(preset={self.preset!r}, seed={self.seed}, device={self.device!r}): {state}"
+
+    def fit(
+        self,
+        images: Sequence[ImageSource],
+        labels: Sequence[Label] | AnyArray,
+        *,
+        axes: str | None = None,
+        progress: ProgressCallback | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+    ) -> Self:
+        """Train from nothing, or from where a checkpoint left it.
+
+        Parameters
+        ----------
+        images : list of ndarray of shape (Y, X), (Y, X, C) or (C, Y, X), or of path
+            Of any sizes from a patch on. Patches are read from TIFF, OME-Zarr and NPY files as they are needed; PNG and
+            JPEG are decoded whole while they are in use. Zarr and dask arrays are read lazily as well.
+        labels : sequence of str or of int, one per image
+        axes : str, optional
+            Axis names of the images, such as "CYX", where neither file nor shape tell.
+        progress : callable of one Progress, optional
+            Called between all steps. If it raises, training stops and the classifier is as it was before.
+        checkpoint : path, optional
+            File that the training is kept in while it runs. If it exists and is of the same images, labels, settings
+            and seed, training goes on from it and ends as if it had never stopped; of a training that had ended, it
+            gives the model at once.
+
+        Returns
+        -------
+        ImageClassifier
+            Itself.
+
+        Raises
+        ------
+        LabelsError
+            If labels are not one per image, neither text nor whole numbers, or all the same.
+        ImageError
+            If an image is smaller than a patch, not finite, or its axes or channels do not fit.
+        StorageError
+            If a file cannot be read, or the checkpoint cannot be written.
+        ModelFileError
+            If the checkpoint is damaged or of another training.
+        """
+        lazy = _lazy(images, axes)
+        classes, targets = _classes_and_targets(labels, len(lazy))
+        path = None if checkpoint is None else Path(checkpoint)
+        if path is not None:
+            ensure_writable(path)
+        steps = fit_images(lazy, targets, classes, self._settings, seed=self.seed, device=self._device, checkpoint=path)
+        self._model = run_to_end(steps, progress)
+        return self
+
+    def predict_proba(
+        self,
+        images: ImageSource | Sequence[ImageSource],
+        *,
+        axes: str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> FloatArray:
+        """Return the probability of every class for every image.
+
+        Parameters
+        ----------
+        images : array, path, or list of such
+        axes, progress
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N, K), float32
+            In the order of `classes_`; sums to 1 for every image. N is 1 for a single image.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier was not trained yet.
+        ImageError, StorageError
+            As for `fit`.
+        """
+        model = self._fitted()
+        chunk_patches = self._settings.training.chunk_patches
+        return run_to_end(predict_images(model, _lazy(images, axes), chunk_patches=chunk_patches), progress)
+
+    def predict(
+        self,
+        images: ImageSource | Sequence[ImageSource],
+        *,
+        axes: str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> AnyArray:
+        """Return the most probable class of every image.
+
+        Parameters
+        ----------
+        images, axes, progress
+            As for `predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (N,)
+            Labels, of the type they were given in.
+
+        Raises
+        ------
+        NotFittedError, ImageError, StorageError
+            As for `predict_proba`.
+        """
+        best: AnyArray = self.classes_[self.predict_proba(images, axes=axes, progress=progress).argmax(axis=1)]
+        return best
+
+    def heatmap(
+        self,
+        image: ImageSource,
+        *,
+        label: Label | None = None,
+        method: HeatMethod = "gradient",
+        axes: str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> FloatArray:
+        """Say of every patch of an image how much it speaks for a class.
+
+        Parameters
+        ----------
+        image : array or path
+        label : str or int, optional
+            Which class; the most probable one if not given.
+        method : {"gradient", "leave_one_out"}
+            How the log-odds of the class against all others depend on a patch: their gradient times what sets the
+            patch's code apart from the image's mean code, which takes one pass; or by how much they fall when the patch
+            is left out, which takes one pass of the head per patch.
+        axes, progress
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of shape (m, n), float32
+            One value per patch, in the grid that `grid` describes; positive where a patch speaks for the class.
+
+        Raises
+        ------
+        LabelsError
+            If there is no such class.
+        ClickTrainError
+            If there is no such method.
+        NotFittedError, ImageError, StorageError
+            As for `predict_proba`.
+        """
+        model = self._fitted()
+        if method not in _METHODS:
+            raise ClickTrainError(f"method must be one of {', '.join(_METHODS)}, got {method!r}.")
+        if label is not None and label not in model.classes:
+            known = ", ".join(map(repr, model.classes))
+            raise LabelsError(f"label must be one of {known}, got {label!r}.")
+        target = None if label is None else model.classes.index(label)
+        steps = heat(
+            model,
+            LazyImage.of(image, axes, 0),
+            target,
+            method=method,
+            chunk_patches=self._settings.training.chunk_patches,
+        )
+        return run_to_end(steps, progress)
+
+    def grid(self, image: ImageSource, *, axes: str | None = None) -> PatchGrid:
+        """Say where the cells of a heat map lie over an image.
+
+        Parameters
+        ----------
+        image : array or path
+        axes : str, optional
+            As for `fit`.
+
+        Returns
+        -------
+        PatchGrid
+            With the number of cells and, as a viewer needs them, `scale_px` and `translate_px`.
+
+        Raises
+        ------
+        ImageError, StorageError
+            As for `fit`.
+        """
+        lazy = LazyImage.of(image, axes, 0)
+        with lazy.opened() as regions:
+            return plan_grid(regions.shape_px, self._settings.network, lazy.name)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model into one file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            By custom `NAME.clicktrain`.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier was not trained yet.
+        StorageError
+            If the file cannot be written.
+        """
+        content = pack(self.summary(), self._fitted().net.state_dict())
+        write_whole(Path(path), lambda beside: write_bytes(beside, content))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, device: DeviceName = "auto") -> Self:
+        """Read a model from a file.
+
+        Parameters
+        ----------
+        path : path
+        device : {"auto", "cpu", "cuda", "mps"}
+            Where to compute.
+
+        Raises
+        ------
+        StorageError
+            If the file cannot be read.
+        ModelFileError
+            If it is no model file of whole images, is damaged, or was written by a newer version.
+        """
+        summary, weights = unpack(read_bytes(path), str(path), ImageModelSummary)
+        return cls._restored(summary, weights, device, str(path))
+
+    def summary(self) -> ImageModelSummary:
+        """Say what the trained model is, as its file will.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier was not trained yet.
+        """
+        return summarise_images(self._fitted(), self._settings, preset=self.preset, seed=self.seed)
+
+    @property
+    def classes_(self) -> AnyArray:
+        """The different labels, sorted, in the order of the probabilities; shape (K,)."""
+        return np.array(self._fitted().classes)
+
+    @classmethod
+    def _restored(cls, summary: ImageModelSummary, weights: dict[str, Tensor], device: DeviceName, name: str) -> Self:
+        settings = ImagePreset(network=summary.architecture, training=summary.training)
+        classifier = cls(preset=settings, seed=summary.seed, device=device)
+        classifier.preset = summary.preset
+        classifier._model = FittedImageModel.restored(summary, weights, classifier._device, name)
+        return classifier
+
+    def _fitted(self) -> FittedImageModel:
+        if self._model is None:
+            raise NotFittedError(
+                "the classifier must be trained before it is used, got no training yet. Call fit first."
+            )
+        return self._model
+
+
+def _lazy(images: Any, axes: str | None) -> list[LazyImage]:
+    return [LazyImage.of(image, axes, position) for position, image in enumerate(listed(images))]
+
+
+def _classes_and_targets(labels: Any, n_images: int) -> tuple[tuple[int, ...] | tuple[str, ...], list[int]]:
+    given = np.asarray(labels).tolist() if isinstance(labels, np.ndarray) else listed(labels)
+    if len(given) != n_images:
+        raise LabelsError(f"labels must be one per image, got {n_images} images and {len(given)} labels.")
+    texts = all(isinstance(label, str) for label in given)
+    if not texts and not all(isinstance(label, numbers.Integral) for label in given):
+        raise LabelsError("labels must be all text or all whole numbers, got others. Name every image's class.")
+    plain = [str(label) if texts else int(label) for label in given]
+    classes: Any = tuple(sorted(set(plain)))
+    if len(classes) < 2:
+        raise LabelsError(f"labels must name at least two classes, got {len(classes)}. Add images of another class.")
+    return classes, [classes.index(label) for label in plain]

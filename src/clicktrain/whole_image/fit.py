@@ -1,0 +1,162 @@
+"""From images and labels to a trained model."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import torch
+
+from clicktrain.models.fitted_images import FittedImageModel, TrainingRecord
+from clicktrain.models.image_net import build_image_network
+from clicktrain.models.layers.norm import measuring
+from clicktrain.types import Progress
+from clicktrain.whole_image.loop import TrainingSet, train
+from clicktrain.whole_image.reader import Pick, opened
+from clicktrain.whole_image.seeds import generator
+from clicktrain.whole_image.split import balancing_weights, split_images
+from clicktrain.whole_image.state import Position, TrainingState, read_state
+from clicktrain.whole_image.survey import check_channels, pooled_statistics, survey
+from clicktrain.whole_image.telling import telling
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+    from clicktrain.config_images import ImagePreset
+    from clicktrain.io.regions import LazyImage
+    from clicktrain.models.image_net import ImageNet
+    from clicktrain.models.normalise import ChannelStatistics
+    from clicktrain.whole_image.survey import SurveyedImage
+
+__all__ = ["fit_images"]
+
+# Patches by which the statistics of a frozen normalisation are measured: of so many images, so many each.
+_MEASURED_IMAGES, _MEASURED_PATCHES = 32, 8
+_MEASURING = 2**31 + 1
+
+
+def fit_images(
+    images: Sequence[LazyImage],
+    targets: Sequence[int],
+    classes: tuple[int, ...] | tuple[str, ...],
+    settings: ImagePreset,
+    *,
+    seed: int,
+    device: torch.device,
+    checkpoint: Path | None = None,
+) -> Generator[Progress, None, FittedImageModel]:
+    """Train a network from nothing, or from where a checkpoint left it.
+
+    Parameters
+    ----------
+    images : sequence of LazyImage
+    targets : sequence of int, one per image
+        Class index of every image.
+    classes : tuple of int or tuple of str
+    settings : ImagePreset
+    seed : int
+    device : torch.device
+    checkpoint : Path, optional
+        Written while training; if it is there already, training goes on from it.
+
+    Yields
+    ------
+    Progress
+        Stages "reading", "training" and "validating".
+
+    Returns
+    -------
+    FittedImageModel
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be read or the checkpoint cannot be written.
+    ImageError
+        If an image cannot be used.
+    ModelFileError
+        If the checkpoint is of another training.
+    """
+    surveyed = yield from _survey_all(images, settings)
+    pooled = pooled_statistics(surveyed)
+    data = _training_set(surveyed, targets, pooled, len(classes), settings, seed)
+    net = build_image_network(
+        settings.network, in_channels=surveyed[0].n_channels, n_classes=len(classes), seed=seed
+    ).to(device)
+    if settings.network.norm == "frozen_batch":
+        _measure(net, data, seed)
+    fingerprint = _fingerprint(surveyed, targets, classes, settings, seed)
+    optimizer = torch.optim.AdamW(
+        net.parameters(), lr=settings.training.learning_rate, weight_decay=settings.training.weight_decay
+    )
+    state = TrainingState(net, optimizer, Position(sha256=fingerprint))
+    if checkpoint is not None:
+        read_state(checkpoint, state)
+    yield from train(state, data, settings.training, seed=seed, checkpoint=checkpoint)
+    return FittedImageModel(net, settings.network, classes, pooled, _record(state, data, len(classes)))
+
+
+def _survey_all(images: Sequence[LazyImage], settings: ImagePreset) -> Generator[Progress, None, list[SurveyedImage]]:
+    surveyed = []
+    for n, image in enumerate(images):
+        now = Progress("reading", n, len(images))
+        yield now
+        surveyed.append((yield from telling(now, survey(image, settings.network))))
+    yield Progress("reading", len(images), len(images))
+    check_channels(surveyed, surveyed[0].n_channels)
+    return surveyed
+
+
+def _training_set(
+    images: Sequence[SurveyedImage],
+    targets: Sequence[int],
+    pooled: ChannelStatistics,
+    n_classes: int,
+    settings: ImagePreset,
+    seed: int,
+) -> TrainingSet:
+    numbers = torch.tensor(targets)
+    learned, validated = split_images(numbers, settings.training.validation_share, seed)
+    balanced = settings.training.class_weights
+    weights = balancing_weights(numbers[learned], n_classes) if balanced else torch.ones(n_classes)
+    scales = [pooled if settings.network.scaling == "model" else image.own for image in images]
+    return TrainingSet(images, scales, numbers, weights, learned, validated)
+
+
+def _measure(net: ImageNet, data: TrainingSet, seed: int) -> None:
+    """Give the frozen normalisations the statistics of some patches of the training images."""
+    random = generator(seed, _MEASURING)
+    picked = [data.learned[i] for i in torch.randperm(len(data.learned), generator=random)[:_MEASURED_IMAGES]]
+    patches = []
+    for i in picked:
+        with opened([data.images[i]], [data.scales[i]]) as reader:
+            order = torch.randperm(len(data.images[i].grid), generator=random)
+            patches.append(reader.read([Pick(0, int(patch)) for patch in order[:_MEASURED_PATCHES]]))
+    with torch.no_grad(), measuring(net.encoder):
+        net.encode(torch.cat(patches).to(next(net.parameters())))
+
+
+def _fingerprint(
+    images: Sequence[SurveyedImage],
+    targets: Sequence[int],
+    classes: Sequence[int | str],
+    settings: ImagePreset,
+    seed: int,
+) -> str:
+    digest = hashlib.sha256(repr((list(targets), list(classes), seed, settings.model_dump_json())).encode())
+    for image in images:
+        digest.update(image.fingerprint)
+    return digest.hexdigest()
+
+
+def _record(state: TrainingState, data: TrainingSet, n_classes: int) -> TrainingRecord:
+    position = state.position
+    return TrainingRecord(
+        per_class=tuple(torch.bincount(data.targets, minlength=n_classes).tolist()),
+        validated=len(data.validated),
+        sha256=position.sha256,
+        epochs_run=position.epoch,
+        best_epoch=position.best_epoch,
+        validation_loss=position.best_loss,
+    )

@@ -1,0 +1,115 @@
+"""Which patches speak for a class, and which against it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from clicktrain.types import Progress
+from clicktrain.whole_image.predict import encode_image, surveyed_for
+from clicktrain.whole_image.telling import telling
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from torch import Tensor
+
+    from clicktrain.io.regions import LazyImage
+    from clicktrain.models.fitted_images import FittedImageModel
+    from clicktrain.models.image_net import ImageNet
+    from clicktrain.types import FloatArray
+    from clicktrain.whole_image.codes import CodeGrids
+
+__all__ = ["HeatMethod", "heat", "log_odds"]
+
+HeatMethod = Literal["gradient", "leave_one_out"]
+
+# Cells of all grids that the head answers together.
+_CELLS_AT_ONCE = 2**16
+
+
+def heat(
+    model: FittedImageModel, image: LazyImage, target: int | None, *, method: HeatMethod, chunk_patches: int
+) -> Generator[Progress, None, FloatArray]:
+    """Say of every patch how it changes the log-odds of a class against all others.
+
+    Parameters
+    ----------
+    model : FittedImageModel
+    image : LazyImage
+    target : int or None
+        Class index; None for the most probable class.
+    method : {"gradient", "leave_one_out"}
+        The code's difference from the image's mean code, times the gradient; or the log-odds with all patches less
+        those without this one.
+    chunk_patches : int
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    ndarray of shape (m, n), float32
+        Positive where a patch speaks for the class.
+    """
+    now = Progress("predicting", 0, 1)
+    yield now
+    surveyed = yield from telling(now, surveyed_for(model, image))
+    scale = model.scale_for(surveyed.own)
+    codes = yield from telling(now, encode_image(model.net, surveyed, scale, chunk_patches=chunk_patches))
+    if target is None:
+        with torch.no_grad():
+            target = int(model.net.score(codes.values, codes.mask).argmax())
+    if method == "gradient":
+        found = _by_gradient(model.net, codes, target)
+    else:
+        found = yield from _by_leaving_out(model.net, codes, target)
+    yield Progress("predicting", 1, 1)
+    answer: FloatArray = found.float().cpu().numpy()
+    return answer
+
+
+def log_odds(scores: Tensor, target: int) -> Tensor:
+    """Log-odds of a class against all others together.
+
+    Unlike the probability it does not saturate where the answer is certain.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (B, K)
+    target : int
+
+    Returns
+    -------
+    Tensor of shape (B,)
+    """
+    others = [k for k in range(scores.shape[1]) if k != target]
+    return scores[:, target] - scores[:, others].logsumexp(dim=1)
+
+
+def _by_gradient(net: ImageNet, codes: CodeGrids, target: int) -> Tensor:
+    values = codes.values.detach().requires_grad_()
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(log_odds(net.score(values, codes.mask), target).sum(), values)
+    apart = values.detach() - values.detach().mean(dim=(2, 3), keepdim=True)
+    return (apart * gradient).sum(dim=1)[0]
+
+
+def _by_leaving_out(net: ImageNet, codes: CodeGrids, target: int) -> Generator[Progress, None, Tensor]:
+    rows, columns = codes.mask.shape[1:]
+    n_cells = rows * columns
+    at_once = max(1, _CELLS_AT_ONCE // n_cells)
+    found = torch.empty(n_cells, dtype=codes.values.dtype, device=codes.values.device)
+    with torch.no_grad():
+        whole = log_odds(net.score(codes.values, codes.mask), target)
+    for start in range(0, n_cells, at_once):
+        yield Progress("predicting", start, n_cells)
+        cells = torch.arange(start, min(start + at_once, n_cells), device=codes.values.device)
+        mask = codes.mask.repeat(len(cells), 1, 1)
+        mask.view(len(cells), -1)[torch.arange(len(cells)), cells] = False
+        with torch.no_grad():
+            without = log_odds(net.score(codes.values.expand(len(cells), -1, -1, -1), mask), target)
+        found[cells] = whole - without
+    return found.reshape(rows, columns)

@@ -1,0 +1,121 @@
+"""Answers about whole images."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from clicktrain.io.prefetch import prefetched
+from clicktrain.types import Progress
+from clicktrain.whole_image.codes import CodeGrids, fill
+from clicktrain.whole_image.reader import in_chunks, opened
+from clicktrain.whole_image.survey import check_channels, survey
+from clicktrain.whole_image.telling import telling
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from torch import Tensor
+
+    from clicktrain.io.regions import LazyImage
+    from clicktrain.models.fitted_images import FittedImageModel
+    from clicktrain.models.image_net import ImageNet
+    from clicktrain.models.normalise import ChannelStatistics
+    from clicktrain.types import FloatArray
+    from clicktrain.whole_image.survey import SurveyedImage
+
+__all__ = ["encode_image", "predict_images", "score_image", "surveyed_for"]
+
+
+def predict_images(
+    model: FittedImageModel, images: Sequence[LazyImage], *, chunk_patches: int
+) -> Generator[Progress, None, FloatArray]:
+    """Classify images one after the other; the answer does not depend on the chunks.
+
+    Parameters
+    ----------
+    model : FittedImageModel
+    images : sequence of LazyImage
+    chunk_patches : int
+        Patches in memory at once.
+
+    Yields
+    ------
+    Progress
+        One step per image; within an image the same step again.
+
+    Returns
+    -------
+    ndarray of shape (N, K), float32
+        Probabilities, which sum to 1 for every image.
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be read.
+    ImageError
+        If an image cannot be used, has another number of channels, or is smaller than a patch.
+    """
+    probabilities = np.empty((len(images), len(model.classes)), np.float32)
+    for n, image in enumerate(images):
+        now = Progress("predicting", n, len(images))
+        yield now
+        surveyed = yield from telling(now, surveyed_for(model, image))
+        scale = model.scale_for(surveyed.own)
+        scores = yield from telling(now, score_image(model.net, surveyed, scale, chunk_patches=chunk_patches))
+        probabilities[n] = F.softmax(scores[0], dim=0).cpu().numpy()
+    yield Progress("predicting", len(images), len(images))
+    return probabilities
+
+
+def surveyed_for(model: FittedImageModel, image: LazyImage) -> Generator[None, None, SurveyedImage]:
+    """Survey an image as a model needs it."""
+    surveyed = yield from survey(image, model.config, measure=model.config.scaling == "image")
+    check_channels([surveyed], model.n_channels)
+    return surveyed
+
+
+def score_image(
+    net: ImageNet, image: SurveyedImage, scale: ChannelStatistics, *, chunk_patches: int
+) -> Generator[None, None, Tensor]:
+    """Score one image.
+
+    Yields
+    ------
+    None
+        After every chunk of patches.
+
+    Returns
+    -------
+    Tensor of shape (1, K)
+    """
+    codes = yield from encode_image(net, image, scale, chunk_patches=chunk_patches)
+    with torch.no_grad():
+        return net.score(codes.values, codes.mask)
+
+
+def encode_image(
+    net: ImageNet, image: SurveyedImage, scale: ChannelStatistics, *, chunk_patches: int
+) -> Generator[None, None, CodeGrids]:
+    """Fill the grid of codes of one image.
+
+    Yields
+    ------
+    None
+        After every chunk of patches.
+
+    Returns
+    -------
+    CodeGrids
+        Of a batch of one.
+    """
+    codes = CodeGrids.empty(net, [image.grid])
+    with opened([image], [scale]) as reader:
+        chunks = in_chunks(reader.all_picks(), chunk_patches)
+        with closing(prefetched(reader.read, chunks)) as patches:
+            yield from fill(net, codes, chunks, patches)
+    return codes
