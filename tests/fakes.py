@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from typing import ClassVar
 
 import numpy as np
 
 from clicktrain.config import ClassInfo
 from clicktrain.errors import ModelFileError, NotFittedError
+from clicktrain.io.images import read_image
+from clicktrain.tiling.patch_grid import plan_patch_grid
 from clicktrain.types import Progress
 
 
@@ -89,3 +92,71 @@ class FakeLook:
         answer = np.zeros((len(clicks.present), *self.image.shape), np.float32)
         answer[0] = 1
         return answer
+
+
+class FakeImageModel:
+    """Nearest mean grey value of whole images; training can be held at its first step to look at what happens."""
+
+    started = threading.Event()
+    go_on = threading.Event()
+    error: Exception | None = None
+    calls: ClassVar[list[str]] = []
+
+    def __init__(self, *, preset="small") -> None:
+        self.preset = preset
+        self.means: dict[str, float] = {}
+
+    @classmethod
+    def reset(cls) -> None:
+        cls.started.clear()
+        cls.go_on.set()
+        cls.error = None
+        cls.calls.clear()
+
+    @property
+    def classes_(self):
+        return np.array(sorted(self.means))
+
+    def fit(self, images, labels, *, progress=None):
+        self.calls.append("fit")
+        for step in range(1, 5):
+            progress(Progress("training", step, 4, loss=1.0 / step))
+            self.started.set()
+            assert self.go_on.wait(10)
+        progress(Progress("validating", 1, 1, 0.25, 0.75))
+        if self.error is not None:
+            raise self.error
+        greys = [float(read_image(path).array.mean()) for path in images]
+        self.means = {
+            name: float(np.mean([grey for grey, label in zip(greys, labels, strict=True) if label == name]))
+            for name in set(labels)
+        }
+        return self
+
+    def predict_proba(self, images, *, axes=None, progress=None):
+        self.calls.append("predict")
+        progress(Progress("predicting", 0, 1))
+        self.started.set()
+        assert self.go_on.wait(10)
+        distances = np.array([abs(float(np.asarray(images).mean()) - self.means[str(name)]) for name in self.classes_])
+        weights = np.exp(-distances)
+        return (weights / weights.sum()).astype(np.float32)[np.newaxis]
+
+    def heatmap(self, image, *, label=None, method="gradient", axes=None, progress=None):
+        self.calls.append(f"{method} of {label}")
+        progress(Progress("predicting", 0, 1))
+        return np.array([[-1, 0, 1], [2, 0, -2]], np.float32)
+
+    def grid(self, image, *, axes=None):
+        return plan_patch_grid((20, 30), 10, 10)
+
+    def save(self, path):
+        path.write_text(json.dumps(self.means))
+
+    @classmethod
+    def load(cls, path):
+        if not path.exists():
+            raise ModelFileError(f"`path` must be a model file, got {path.name}, which is not there.")
+        loaded = cls()
+        loaded.means = json.loads(path.read_text())
+        return loaded

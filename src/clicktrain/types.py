@@ -29,13 +29,16 @@ class Progress:
     total : int
         Steps in this stage.
     loss : float or None
-        Training loss of the last step, where there is one.
+        Training loss of the last step, where there is one; of the last step of a validation, its mean loss.
+    accuracy : float or None
+        Share of the validation's answers that are right, at its last step.
     """
 
     stage: str
     step: int
     total: int
     loss: float | None = None
+    accuracy: float | None = None
 
     @property
     def fraction(self) -> float:

@@ -73,7 +73,7 @@ def test_table_without_usable_labels_is_refused(table, text, problem):
 
 
 def test_image_that_is_not_there_is_named_with_its_line(table):
-    with pytest.raises(StorageError, match="line 2: `gone.png` must be an image"):
+    with pytest.raises(StorageError, match=r"line 2: `gone\.png` must be an image"):
         read_image_table(table("path,label\ngone.png,ill\n"))
 
 

@@ -12,9 +12,8 @@ from clicktrain.io.paths import IMAGE_SUFFIXES, expand_inputs, files_in
 from clicktrain.io.region_files import is_zarr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from _csv import Reader as CsvReader
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["LabelledPath", "expand_images", "images_in", "read_class_folders", "read_image_table"]
 

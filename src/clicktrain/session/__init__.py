@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from clicktrain.session.session import Session
 from clicktrain.session.values import ImageInput, Prediction, TrainingReport
+from clicktrain.session.whole_images import WholeImageSession
 
-__all__ = ["ImageInput", "Prediction", "Session", "TrainingReport"]
+__all__ = ["ImageInput", "Prediction", "Session", "TrainingReport", "WholeImageSession"]

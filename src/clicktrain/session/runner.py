@@ -152,10 +152,13 @@ class Runner:
         self.busy_changed.emit(True)
         return task.generation
 
-    def cancel(self, kind: str) -> None:
-        """Stop the running request of `kind` at its next step, and those that wait before their first."""
+    def cancel(self, kind: str, *, superseded: bool = False) -> None:
+        """Stop the running request of `kind` at its next step, and those that wait before their first.
+
+        `superseded` if nobody waits for them any more, so that they end silently.
+        """
         with self._wake:
-            self._stop(kind, superseded=False)
+            self._stop(kind, superseded=superseded)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Block until nothing is running or waiting; return whether that came within `timeout_s`."""

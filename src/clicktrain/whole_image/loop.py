@@ -154,12 +154,14 @@ def _validation_loss(
 ) -> Generator[Progress, None, float]:
     state.net.eval()
     device = next(state.net.parameters()).device
-    total = 0.0
+    total, n_right = 0.0, 0
     for n, i in enumerate(data.validated):
         now = Progress("validating", n, len(data.validated))
         yield now
         steps = score_image(state.net, data.images[i], data.scales[i], chunk_patches=config.chunk_patches)
         scores = yield from telling(now, steps)
         total += float(data.answers([i], device).loss(scores))
-    yield Progress("validating", len(data.validated), len(data.validated))
-    return total / len(data.validated)
+        n_right += int(scores.argmax()) == int(data.targets[i])
+    count = len(data.validated)
+    yield Progress("validating", count, count, total / count, n_right / count)
+    return total / count

@@ -1,0 +1,139 @@
+"""Frozen values that come out of a session of whole images, and what such a session needs of a classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from clicktrain.config_images import ImagePreset, ImagePresetName
+    from clicktrain.session.values import ImageInput
+    from clicktrain.types import AnyArray, FloatArray, ProgressCallback
+
+__all__ = ["Grid", "HeatMap", "HeatMethod", "ImageAnswer", "ImageModel", "ImagesReport"]
+
+HeatMethod: TypeAlias = Literal["gradient", "leave_one_out"]
+
+
+class Grid(Protocol):
+    """Where the cells of a heat map lie over an image."""
+
+    @property
+    def scale_px(self) -> tuple[float, float]:
+        """Distance between neighbouring cells, (y, x)."""
+
+    @property
+    def translate_px(self) -> tuple[float, float]:
+        """Centre of the first cell, (y, x)."""
+
+
+class ImageModel(Protocol):
+    """A trainable classifier of whole images; `clicktrain.ImageClassifier` is the one that people use."""
+
+    def __init__(self, *, preset: ImagePresetName | ImagePreset) -> None: ...
+
+    @property
+    def classes_(self) -> AnyArray:
+        """Labels, sorted."""
+
+    def fit(self, images: Sequence[Any], labels: Sequence[str], *, progress: ProgressCallback | None = None) -> Self:
+        """Learn from nothing."""
+
+    def predict_proba(
+        self, images: Any, *, axes: str | None = None, progress: ProgressCallback | None = None
+    ) -> FloatArray:
+        """Return (N, K) probabilities in the order of `classes_`."""
+
+    def heatmap(
+        self,
+        image: Any,
+        *,
+        label: Any = None,
+        method: HeatMethod = "gradient",
+        axes: str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> FloatArray:
+        """Return (m, n) values, positive where a patch speaks for the label."""
+
+    def grid(self, image: Any, *, axes: str | None = None) -> Grid:
+        """Say where the values of a heat map lie."""
+
+    def save(self, path: Path) -> None:
+        """Write a model file, whole or not at all."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a model file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesReport:
+    """What a training used and took.
+
+    Parameters
+    ----------
+    n_images : int
+    classes : tuple of str
+        Labels, sorted.
+    seconds : float
+    accuracy : float or None
+        Share of right answers about the validation images, in the last epoch; None where there were none.
+    """
+
+    n_images: int
+    classes: tuple[str, ...]
+    seconds: float
+    accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageAnswer:
+    """What an image is.
+
+    Parameters
+    ----------
+    image : ImageInput
+    probabilities : tuple of (str, float)
+        Every class with its probability, the most probable first.
+    generation : int
+        Number of the request that asked for it; later requests have larger numbers.
+    """
+
+    image: ImageInput
+    probabilities: tuple[tuple[str, float], ...]
+    generation: int
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.probabilities[0][0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeatMap:
+    """How much each patch of an image speaks for a class.
+
+    Parameters
+    ----------
+    image : ImageInput
+    label : str
+        The class.
+    values : ndarray of shape (m, n), float32
+        Positive where a patch speaks for the class.
+    largest : float
+        Largest absolute value.
+    grid : Grid
+        Where the values lie over the image.
+    generation : int
+        Number of the request that asked for it.
+    """
+
+    image: ImageInput
+    label: str
+    values: FloatArray
+    largest: float
+    grid: Grid
+    generation: int
