@@ -222,9 +222,9 @@ class ImageClassifier:
         label : str or int, optional
             Which class; the most probable one if not given.
         method : {"gradient", "leave_one_out"}
-            How the log-odds of the class against all others depend on a patch: their gradient times what sets the
-            patch's code apart from the image's mean code, which takes one pass; or by how much they fall when the patch
-            is left out, which takes one pass of the head per patch.
+            How the log-odds of the class against all others depend on a patch: by integrated gradients from the image's
+            mean code to the patch's own, which takes 32 passes of the head; or by how much they fall when the patch is
+            left out, which takes one pass of the head per patch.
         axes, progress
             As for `fit`.
 
