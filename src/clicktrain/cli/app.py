@@ -11,8 +11,10 @@ import typer
 from clicktrain.cli.demo import demo
 from clicktrain.cli.info import info
 from clicktrain.cli.predict import predict
+from clicktrain.cli.predict_image import predict_image
 from clicktrain.cli.shell import guarded
 from clicktrain.cli.train import train
+from clicktrain.cli.train_image import train_image
 
 __all__ = ["app", "main"]
 
@@ -22,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (train, predict, info, demo):
+for _command in (train, predict, train_image, predict_image, info, demo):
     app.command()(guarded(_command))
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clicktrain.cli.plan import show_plan
+from clicktrain.config_images import ImageModelSummary
 from clicktrain.errors import ClickTrainError
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from clicktrain.config import ClassInfo, ModelSummary
+    from clicktrain.config import ModelSummary
 
 __all__ = ["info"]
 
@@ -29,21 +30,31 @@ def info(
     """Show what a model file holds, or what the engine plans for it."""
     from rich.console import Console
 
-    from clicktrain.api import PixelClassifier
-
     if model is None and not plan:
         raise ClickTrainError("MODEL must be a model file, got none. Give one, or --plan for the default network.")
-    summary = None if model is None else PixelClassifier.load(model, device="cpu").summary()
+    summary = None if model is None else _summary_of(model)
     console = Console()
     with console.capture() as shown:
         if plan:
+            if isinstance(summary, ImageModelSummary):
+                raise ClickTrainError(f"--plan must have a model of pixels, got `{model}`, a model of whole images.")
             show_plan(console, summary, size)
         elif summary is not None:
             console.print(_table(Path(str(model)), summary))
     typer.echo(shown.get(), nl=False)
 
 
-def _table(model: Path, summary: ModelSummary) -> Table:
+def _summary_of(model: Path) -> ModelSummary | ImageModelSummary:
+    from clicktrain.api import ImageClassifier, PixelClassifier
+    from clicktrain.api.steps import read_bytes
+    from clicktrain.models.checkpoint import model_kind
+
+    if model_kind(read_bytes(model), str(model)) == "pixel":
+        return PixelClassifier.load(model, device="cpu").summary()
+    return ImageClassifier.load(model, device="cpu").summary()
+
+
+def _table(model: Path, summary: ModelSummary | ImageModelSummary) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -51,21 +62,29 @@ def _table(model: Path, summary: ModelSummary) -> Table:
     for name, field in type(summary).model_fields.items():
         value = getattr(summary, name)
         if name == "classes":
-            shown = _classes(value, summary.clicks.per_class)
+            shown = _image_classes(summary) if isinstance(summary, ImageModelSummary) else _classes(summary)
         else:
             shown = Text(_plain(value))
         table.add_row(field.title or name, shown)
     return table
 
 
-def _classes(classes: tuple[ClassInfo, ...], clicks: dict[int, int]) -> Text:
+def _classes(summary: ModelSummary) -> Text:
     from rich.text import Text
 
+    clicks = summary.clicks.per_class
     lines = [
         Text.assemble(("■ ", each.color), f"{each.number} {each.name}, {clicks.get(each.number, 0)} clicked pixels")
-        for each in classes
+        for each in summary.classes
     ]
     return Text("\n").join(lines)
+
+
+def _image_classes(summary: ImageModelSummary) -> Text:
+    from rich.text import Text
+
+    counted = zip(summary.classes, summary.images.per_class, strict=True)
+    return Text("\n".join(f"{label}, {count} images" for label, count in counted))
 
 
 def _plain(value: Any) -> str:

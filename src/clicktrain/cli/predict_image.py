@@ -1,0 +1,96 @@
+"""`clicktrain predict-image`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from clicktrain.cli.options import Axes, Device, Overwrite  # noqa: TC001
+from clicktrain.cli.outputs import check_output
+from clicktrain.cli.shell import SOME_FAILED, complain, progress_bar
+
+if TYPE_CHECKING:
+    from clicktrain.batch.whole_images import ImageAnswer, WholeImageModel
+
+__all__ = ["predict_image"]
+
+
+def predict_image(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    inputs: Annotated[list[str], typer.Argument(help="Images, folders or patterns: TIFF, OME-Zarr, NPY, PNG, JPEG.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV table to write: path, label, p_CLASS...")],
+    heat_maps: Annotated[
+        Path | None,
+        typer.Option("--heatmaps", help="Folder for STEM_heatmap.tif, one value per patch; it is made if need be."),
+    ] = None,
+    heat_label: Annotated[
+        str | None, typer.Option("--heatmap-label", help="Class of the heat maps; by default the most probable one.")
+    ] = None,
+    heat_method: Annotated[
+        Literal["gradient", "leave_one_out"],
+        typer.Option("--heatmap-method", help="leave_one_out takes one answer per patch and is the plainer measure."),
+    ] = "gradient",
+    overwrite: Overwrite = False,
+    axes: Axes = None,
+    device: Device = "auto",
+) -> None:
+    """Say of whole images what they are.
+
+    The exit code is 0 if every image was done, 1 if some were not, 2 if nothing could be started.
+    """
+    from clicktrain.batch.whole_images import HeatMaps, ImageJob, answer_files, class_of, plan_heat_maps
+    from clicktrain.io.image_lists import expand_images
+
+    check_output(output, ".csv", overwrite=overwrite)
+    paths = expand_images(inputs)
+    jobs = [ImageJob(path) for path in paths]
+    if heat_maps is not None:
+        jobs = plan_heat_maps(paths, heat_maps, overwrite=overwrite)
+
+    from clicktrain.api import ImageClassifier
+    from clicktrain.io.files import make_folder
+
+    classifier = ImageClassifier.load(model, device=device)
+    wanted = HeatMaps(None if heat_label is None else class_of(classifier, heat_label), heat_method)
+    if heat_maps is not None:
+        make_folder(heat_maps)
+    start_s = time.perf_counter()
+    with progress_bar("predicting") as show:
+        answers = answer_files(
+            classifier,
+            jobs,
+            lambda path, done, share: show(share, f"{done}/{len(jobs)} {path.name}"),
+            axes=axes,
+            heat_maps=wanted,
+        )
+    _write(classifier, answers, output)
+    _summarise(answers, output, time.perf_counter() - start_s)
+
+
+def _write(classifier: WholeImageModel, answers: list[ImageAnswer], output: Path) -> None:
+    from clicktrain.io.answers import write_answers
+
+    done = [(each, each.probabilities) for each in answers if each.probabilities is not None]
+    if done:
+        write_answers(
+            output,
+            [each.path for each, _ in done],
+            [each.label for each, _ in done],
+            [shares for _, shares in done],
+            [str(label) for label in classifier.classes_.tolist()],
+        )
+
+
+def _summarise(answers: list[ImageAnswer], output: Path, seconds: float) -> None:
+    failed = [each for each in answers if each.error is not None]
+    n_done = len(answers) - len(failed)
+    where = f", answers in {output}" if n_done else ""
+    typer.echo(f"{n_done} of {len(answers)} images classified in {seconds:.1f} s{where}")
+    for each in failed:
+        named = "" if str(each.path) in str(each.error) else f"`{each.path}`: "
+        complain(f"not done: {named}{each.error}")
+    if failed:
+        raise typer.Exit(SOME_FAILED)
