@@ -63,7 +63,7 @@ def test_heat_maps_are_of_the_class_found_or_of_the_one_asked_for_and_know_their
     assert [tifffile.imread(job.heat_map).max() for job in jobs] == [3, 7]
     answer_files(Brightness(), jobs, heat_maps=HeatMaps(7, "leave_one_out"))
     assert [tifffile.imread(job.heat_map).max() for job in jobs] == [-7, -7]
-    with tifffile.TiffFile(tmp_path / "dark_heatmap.tif") as file:
+    with tifffile.TiffFile(tmp_path / "dark_heat.tif") as file:
         stored = json.loads(file.pages[0].description)
     assert (stored["label"], stored["method"], stored["patch_px"]) == (7, "leave_one_out", 10)
     assert (stored["scale_px"], stored["translate_px"]) == ([10, 10], [4.5, 4.5])
@@ -71,37 +71,37 @@ def test_heat_maps_are_of_the_class_found_or_of_the_one_asked_for_and_know_their
 
 def test_progress_counts_images_and_goes_on_within_them(paths):
     seen = []
-    answer_files(Brightness(), [ImageJob(path) for path in paths], lambda *now: seen.append(now))
-    shares = [share for _, _, share in seen]
+    answer_files(Brightness(), [ImageJob(path) for path in paths], seen.append)
+    shares = [now.fraction for now in seen]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0, 1)
     assert 0.25 in shares
-    assert [done for _, done, _ in seen[-1:]] == [2]
+    assert (seen[-1].done, seen[-1].total) == (2, 2)
 
 
 def test_a_stop_ends_the_work_and_leaves_nothing_half_written(paths, tmp_path):
-    def stop(path, done, share):
-        if share == 0.75:
+    def stop(now):
+        if now.fraction > 0.5:
             raise CancelledError("stopped")
 
     with pytest.raises(CancelledError):
         answer_files(Brightness(), plan_heat_maps(paths, tmp_path), stop)
-    assert sorted(os.listdir(tmp_path)) == ["bright.npy", "dark.npy", "dark_heatmap.tif"]
+    assert sorted(os.listdir(tmp_path)) == ["bright.npy", "dark.npy", "dark_heat.tif"]
 
 
-@pytest.mark.parametrize("names", [["a/x.tif", "b/x.png"], ["a/x.tif", "b/X.tif"]])
+@pytest.mark.parametrize("names", [["a/x.tif", "b/x.png"], ["a/x.tif", "b/X.tif"], ["x.ome.zarr", "x.npy"]])
 def test_two_images_of_one_heat_map_are_refused(tmp_path, names):
     with pytest.raises(StorageError, match="inputs must have different names"):
         plan_heat_maps([tmp_path / name for name in names], tmp_path)
 
 
 def test_heat_maps_replace_neither_inputs_nor_unasked_what_is_there(tmp_path):
-    (tmp_path / "a_heatmap.tif").touch()
+    (tmp_path / "a_heat.tif").touch()
     with pytest.raises(StorageError, match="must not exist yet"):
         plan_heat_maps([tmp_path / "a.tif"], tmp_path)
-    assert plan_heat_maps([tmp_path / "a.tif"], tmp_path, overwrite=True)[0].heat_map == tmp_path / "a_heatmap.tif"
+    assert plan_heat_maps([tmp_path / "a.tif"], tmp_path, overwrite=True)[0].heat_map == tmp_path / "a_heat.tif"
     with pytest.raises(StorageError, match="must not replace inputs"):
-        plan_heat_maps([tmp_path / "a.tif", tmp_path / "a_heatmap.tif"], tmp_path, overwrite=True)
+        plan_heat_maps([tmp_path / "a.tif", tmp_path / "a_heat.tif"], tmp_path, overwrite=True)
 
 
 def test_classes_that_are_numbers_are_found_by_their_text():

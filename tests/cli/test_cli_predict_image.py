@@ -40,10 +40,10 @@ def test_heat_maps_show_where_the_square_is(clicktrain, image_model, tmp_path):
     for method in ("gradient", "leave_one_out"):
         result = clicktrain(
             "predict-image", image_model, tmp_path / "a.tif", "-o", tmp_path / "t.csv", "--overwrite",
-            "--heatmaps", maps, "--heatmap-label", "square", "--heatmap-method", method,
+            "--heat-maps", maps, "--heat-label", "square", "--heat-method", method,
         )  # fmt: skip
         assert result.exit_code == 0, result.output
-        found = tifffile.imread(maps / "a_heatmap.tif")
+        found = tifffile.imread(maps / "a_heat.tif")
         assert np.unravel_index(found.argmax(), found.shape) == (1, 4)
 
 
@@ -52,7 +52,7 @@ def test_images_that_failed_are_named_and_the_others_answered(clicktrain, image_
     np.save(tmp_path / "tiny.npy", np.zeros((4, 4), np.float32))
     result = clicktrain(
         "predict-image", image_model, tmp_path, slides / "square" / "01.tif", "-o", tmp_path / "t.csv",
-        "--heatmaps", tmp_path / "maps",
+        "--heat-maps", tmp_path / "maps",
     )  # fmt: skip
     assert result.exit_code == 1
     assert "1 of 3 images classified" in result.stdout
@@ -60,7 +60,7 @@ def test_images_that_failed_are_named_and_the_others_answered(clicktrain, image_
     assert "bad.tif` must hold an image" in first
     assert "tiny.npy" in second
     assert [row["path"] for row in rows_of(tmp_path / "t.csv")] == [str(slides / "square" / "01.tif")]
-    assert os.listdir(tmp_path / "maps") == ["01_heatmap.tif"]
+    assert os.listdir(tmp_path / "maps") == ["01_heat.tif"]
 
 
 def test_no_table_where_no_image_could_be_done(clicktrain, image_model, tmp_path):
@@ -77,13 +77,13 @@ def test_interrupt_leaves_no_table(start, image_model, slides, tmp_path):
     os.mkfifo(tmp_path / "z.png")
     images = (slides / "square" / "01.tif", tmp_path / "z.png")
     maps = tmp_path / "maps"
-    with start("predict-image", image_model, *images, "-o", tmp_path / "t.csv", "--heatmaps", maps) as child:
+    with start("predict-image", image_model, *images, "-o", tmp_path / "t.csv", "--heat-maps", maps) as child:
         with open(tmp_path / "z.png", "wb"):
             err = interrupted(child)
     assert child.returncode == 130
     assert err == "clicktrain: stopped.\n"
     assert sorted(os.listdir(tmp_path)) == ["maps", "z.png"]
-    assert os.listdir(maps) == ["01_heatmap.tif"]
+    assert os.listdir(maps) == ["01_heat.tif"]
 
 
 def test_classes_that_are_numbers_can_be_asked_for(clicktrain, tmp_path):
@@ -96,7 +96,7 @@ def test_classes_that_are_numbers_can_be_asked_for(clicktrain, tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", images[0])
     result = clicktrain(
         "predict-image", tmp_path / "m.clicktrain", tmp_path / "a.tif", "-o", tmp_path / "t.csv",
-        "--heatmaps", tmp_path, "--heatmap-label", "6",
+        "--heat-maps", tmp_path, "--heat-label", "6",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert rows_of(tmp_path / "t.csv")[0].keys() == {"path", "label", "p_6", "p_7"}
@@ -126,8 +126,11 @@ class TestBadInput:
         assert "must hold at least one image" in refused(image_model, tmp_path / "empty")
 
     def test_a_class_that_is_not_known(self, refused, image_model, slides, tmp_path):
-        error = refused(image_model, slides / "square", "--heatmaps", tmp_path / "maps", "--heatmap-label", "circle")
+        error = refused(image_model, slides / "square", "--heat-maps", tmp_path / "maps", "--heat-label", "circle")
         assert "label must be one of nothing, square, got 'circle'" in error
+
+    def test_a_class_of_heat_maps_without_a_folder_for_them(self, refused, image_model, slides):
+        assert "--heat-maps must be a folder" in refused(image_model, slides / "square", "--heat-label", "square")
 
     def test_a_table_of_another_kind(self, refused, image_model, slides, tmp_path):
         assert "must end in .csv" in refused(image_model, slides / "square", "-o", tmp_path / "t.xlsx")
@@ -140,5 +143,5 @@ class TestBadInput:
     def test_two_images_of_one_heat_map(self, refused, image_model, slides, tmp_path):
         (tmp_path / "01.tif").touch()
         assert "inputs must have different names" in refused(
-            image_model, tmp_path / "01.tif", slides / "square", "--heatmaps", tmp_path / "maps"
+            image_model, tmp_path / "01.tif", slides / "square", "--heat-maps", tmp_path / "maps"
         )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import tifffile
 from clicktrain import ImageClassifier
 from clicktrain.cli.train_image import _shown_by
 from clicktrain.types import Progress
+from tests.cli.test_cli_app import interrupted
 from tests.whole_image.cases import blobs
 
 QUICK = ("--patch", 16, "--epochs", 1)
@@ -24,7 +27,7 @@ def table(slides, tmp_path):
 
 def test_trained_model_tells_squares_from_none(clicktrain, slides, tmp_path):
     out = tmp_path / "m.clicktrain"
-    result = clicktrain("train-image", slides, "-o", out, "--patch", 16, "--epochs", 12)
+    result = clicktrain("train-image", slides, "-o", out, "--patch", 16, "--epochs", 9)
     assert result.exit_code == 0, result.output
     images, names = blobs(20, seed=9)
     classifier = ImageClassifier.load(out)
@@ -55,17 +58,17 @@ def test_a_folder_given_as_a_dot_is_called_by_its_name(clicktrain, slides, tmp_p
 
 def test_settings_reach_the_model(clicktrain, slides, tmp_path):
     out = tmp_path / "m.clicktrain"
-    result = clicktrain("train-image", slides, "-o", out, "--preset", "small", "--sampling", 0.5, "--seed", 3, *QUICK)
+    result = clicktrain("train-image", slides, "-o", out, "--sampling", 0.5, "--validation", 0, "--seed", 3, *QUICK)
     assert result.exit_code == 0, result.output
     summary = ImageClassifier.load(out).summary()
     assert (summary.architecture.patch_px, summary.training.sampling, summary.training.epochs) == (16, 0.5, 1)
-    assert summary.seed == 3
+    assert (summary.seed, summary.images.validated) == (3, 0)
 
 
-def test_a_checkpoint_is_gone_on_from(clicktrain, slides, tmp_path):
-    command = ("train-image", slides, *QUICK, "--checkpoint", tmp_path / "c.checkpoint", "--overwrite")
+def test_checkpoint_of_an_ended_training_gives_its_model_at_once(clicktrain, slides, tmp_path, monkeypatch):
+    command = ("train-image", slides, *QUICK, "--checkpoint", tmp_path / "c.checkpoint")
     assert clicktrain(*command, "-o", tmp_path / "a.clicktrain").exit_code == 0
-    # An ended training gives the model at once, without another epoch.
+    monkeypatch.setattr("clicktrain.whole_image.loop.train_on_batch", lambda *_, **__: pytest.fail("trained again"))
     again = clicktrain(*command, "-o", tmp_path / "b.clicktrain")
     assert again.exit_code == 0, again.output
     assert (tmp_path / "a.clicktrain").read_bytes() == (tmp_path / "b.clicktrain").read_bytes()
@@ -74,16 +77,16 @@ def test_a_checkpoint_is_gone_on_from(clicktrain, slides, tmp_path):
     assert "checkpoint of the same images" in other.stderr
 
 
-def test_stopped_training_leaves_no_model(clicktrain, slides, tmp_path, monkeypatch):
-    def stop(self, images, labels, *, progress, **_):
-        progress(Progress("training", 1, 2, loss=1.0))
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(ImageClassifier, "fit", stop)
-    result = clicktrain("train-image", slides, "-o", tmp_path / "m.clicktrain")
-    assert result.exit_code == 130
-    assert result.stderr == "clicktrain: stopped.\n"
-    assert os.listdir(tmp_path) == []
+def test_ctrl_c_leaves_a_checkpoint_and_nothing_half_written(start, slides, tmp_path):
+    arguments = ("train-image", slides, "-o", tmp_path / "m.clicktrain", "--checkpoint", tmp_path / "c.checkpoint")
+    with start(*arguments, "--patch", 16, "--epochs", 100_000, "--validation", 0) as child:
+        while not (tmp_path / "c.checkpoint").exists():
+            with suppress(subprocess.TimeoutExpired):
+                pytest.fail(child.communicate(timeout=0.1))
+        err = interrupted(child)
+    assert child.returncode == 130
+    assert err == "clicktrain: stopped.\n"
+    assert os.listdir(tmp_path) == ["c.checkpoint"]
 
 
 def test_the_bar_never_goes_back_while_epochs_are_validated():
@@ -153,6 +156,9 @@ class TestBadInput:
 
     def test_output_of_another_kind(self, refused, slides):
         assert "must end in .clicktrain" in refused(slides, "-o", slides / "m.zip")
+
+    def test_checkpoint_that_is_the_output(self, refused, slides, tmp_path):
+        assert "must be another file" in refused(slides, "--checkpoint", tmp_path / "m.clicktrain")
 
     def test_checkpoint_in_a_missing_folder(self, refused, slides, tmp_path):
         assert "folder does not exist" in refused(slides, "--checkpoint", tmp_path / "no" / "c", *QUICK)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["PredictJob", "plan_outputs", "refuse_existing", "refuse_same_stem", "refuse_to_replace_inputs"]
+__all__ = ["PredictJob", "plan_outputs", "refuse_existing", "refuse_one_output_twice", "refuse_to_replace_inputs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def plan_outputs(
     """
     if not (classes or probabilities):
         raise StorageError("classes, probabilities or both must be written, got neither. Switch one of them on.")
-    refuse_same_stem(inputs)
+    refuse_one_output_twice(inputs, [path.stem for path in inputs])
     jobs = [
         PredictJob(
             path,
@@ -84,12 +84,12 @@ def plan_outputs(
     return jobs
 
 
-def refuse_same_stem(inputs: Iterable[Path]) -> None:
-    """Raise a StorageError if the names of two inputs differ in folder or ending alone."""
+def refuse_one_output_twice(inputs: Iterable[Path], outputs: Iterable[str | Path]) -> None:
+    """Raise a StorageError if two inputs have one output."""
     first: dict[str, Path] = {}
-    for path in inputs:
+    for path, output in zip(inputs, outputs, strict=True):
         # Some file systems take "A" and "a" for one name.
-        other = first.setdefault(path.stem.casefold(), path)
+        other = first.setdefault(str(output).casefold(), path)
         if other is not path:
             raise StorageError(
                 f"inputs must have different names, got `{other}` and `{path}`, which have one output. "

@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clicktrain.batch.attempts import attempt
-from clicktrain.batch.plan import refuse_existing, refuse_same_stem, refuse_to_replace_inputs
+from clicktrain.batch.plan import refuse_existing, refuse_one_output_twice, refuse_to_replace_inputs
+from clicktrain.batch.run import BatchProgress
 from clicktrain.errors import LabelsError
 from clicktrain.io.images import write_tiff
 
@@ -100,7 +101,7 @@ class ImageAnswer:
 
 
 def plan_heat_maps(inputs: Sequence[Path], out_dir: Path, *, overwrite: bool = False) -> list[ImageJob]:
-    """Name the heat map of every input: `STEM_heatmap.tif` in one folder, which need not exist.
+    """Name the heat map of every input: `STEM_heat.tif` in a folder that need not exist; STEM of `a.ome.zarr` is `a`.
 
     Raises
     ------
@@ -108,13 +109,12 @@ def plan_heat_maps(inputs: Sequence[Path], out_dir: Path, *, overwrite: bool = F
         If two inputs would write the same file, if a heat map would replace an input, or if one exists and `overwrite`
         is off.
     """
-    refuse_same_stem(inputs)
-    jobs = [ImageJob(path, out_dir / f"{path.stem}_heatmap.tif") for path in inputs]
-    outputs = [job.heat_map for job in jobs if job.heat_map is not None]
+    outputs = [out_dir / f"{path.stem.removesuffix('.ome')}_heat.tif" for path in inputs]
+    refuse_one_output_twice(inputs, outputs)
     refuse_to_replace_inputs(inputs, outputs)
     if not overwrite:
         refuse_existing(outputs)
-    return jobs
+    return [ImageJob(path, output) for path, output in zip(inputs, outputs, strict=True)]
 
 
 def class_of(classifier: WholeImageModel, name: str) -> Any:
@@ -135,7 +135,7 @@ def class_of(classifier: WholeImageModel, name: str) -> Any:
 def answer_files(
     classifier: WholeImageModel,
     jobs: Sequence[ImageJob],
-    on_progress: Callable[[Path, int, float], None] | None = None,
+    on_progress: Callable[[BatchProgress], None] | None = None,
     *,
     axes: str | None = None,
     heat_maps: HeatMaps = HeatMaps(),
@@ -146,8 +146,8 @@ def answer_files(
     ----------
     classifier : WholeImageModel
     jobs : sequence of ImageJob
-    on_progress : callable of (image, images done, share of all that is done), optional
-        If it raises, the work stops; heat maps that are written are whole.
+    on_progress : callable, optional
+        Called within and after each image; if it raises, the work stops, and heat maps that are written stay whole.
     axes : str, optional
         Axes of all images, where the files do not tell them.
     heat_maps : HeatMaps
@@ -163,33 +163,37 @@ def answer_files(
         If `on_progress` raises it.
     """
 
-    def report(done: int, path: Path, now: Progress | None) -> None:
+    def report(done: int, path: Path, share: float) -> None:
         if on_progress is not None:
-            share = now.fraction if now else 0.0
-            on_progress(path, done, (done + share) / len(jobs))
+            on_progress(BatchProgress(path, done, len(jobs), (done + share) / len(jobs)))
 
     answers = []
     for done, job in enumerate(jobs):
-        report(done, job.input, None)
+        report(done, job.input, 0.0)
         work = partial(_answer, classifier, job, axes, heat_maps, partial(report, done, job.input))
         answer, error = attempt(job.input, work)
         answers.append(answer or ImageAnswer(job.input, error=error))
-        report(done + 1, job.input, None)
+        report(done + 1, job.input, 0.0)
     return answers
 
 
 def _answer(
-    classifier: WholeImageModel,
-    job: ImageJob,
-    axes: str | None,
-    heat_maps: HeatMaps,
-    progress: ProgressCallback,
+    classifier: WholeImageModel, job: ImageJob, axes: str | None, heat_maps: HeatMaps, report: Callable[[float], None]
 ) -> ImageAnswer:
-    shares = classifier.predict_proba(job.input, axes=axes, progress=progress)[0]
+    # The heat map goes through all patches once more.
+    answer_share = 1.0 if job.heat_map is None else 0.5
+
+    def answering(now: Progress) -> None:
+        report(answer_share * now.fraction)
+
+    def heating(now: Progress) -> None:
+        report(answer_share + (1 - answer_share) * now.fraction)
+
+    shares = classifier.predict_proba(job.input, axes=axes, progress=answering)[0]
     best = classifier.classes_.tolist()[int(shares.argmax())]
     if job.heat_map is not None:
         wanted = HeatMaps(best if heat_maps.label is None else heat_maps.label, heat_maps.method)
-        values = classifier.heatmap(job.input, label=wanted.label, method=wanted.method, axes=axes, progress=progress)
+        values = classifier.heatmap(job.input, label=wanted.label, method=wanted.method, axes=axes, progress=heating)
         _write_heat_map(job.heat_map, values, classifier.grid(job.input, axes=axes), wanted)
     return ImageAnswer(job.input, str(best), shares)
 

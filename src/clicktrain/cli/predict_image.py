@@ -11,6 +11,7 @@ import typer
 from clicktrain.cli.options import Axes, Device, Overwrite  # noqa: TC001
 from clicktrain.cli.outputs import check_output
 from clicktrain.cli.shell import SOME_FAILED, complain, progress_bar
+from clicktrain.errors import StorageError
 
 if TYPE_CHECKING:
     from clicktrain.batch.whole_images import ImageAnswer, WholeImageModel
@@ -24,14 +25,14 @@ def predict_image(
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV table to write: path, label, p_CLASS...")],
     heat_maps: Annotated[
         Path | None,
-        typer.Option("--heatmaps", help="Folder for STEM_heatmap.tif, one value per patch; it is made if need be."),
+        typer.Option(help="Folder for STEM_heat.tif, one value per patch; it is made if need be."),
     ] = None,
     heat_label: Annotated[
-        str | None, typer.Option("--heatmap-label", help="Class of the heat maps; by default the most probable one.")
+        str | None, typer.Option(help="Class of the heat maps; by default the most probable one.")
     ] = None,
     heat_method: Annotated[
         Literal["gradient", "leave_one_out"],
-        typer.Option("--heatmap-method", help="leave_one_out takes one answer per patch and is the plainer measure."),
+        typer.Option(help="leave_one_out takes one answer per patch and is the plainer measure."),
     ] = "gradient",
     overwrite: Overwrite = False,
     axes: Axes = None,
@@ -44,6 +45,8 @@ def predict_image(
     from clicktrain.batch.whole_images import HeatMaps, ImageJob, answer_files, class_of, plan_heat_maps
     from clicktrain.io.image_lists import expand_images
 
+    if heat_label is not None and heat_maps is None:
+        raise StorageError("--heat-maps must be a folder for the heat maps of --heat-label, got none. Give one.")
     check_output(output, ".csv", overwrite=overwrite)
     paths = expand_images(inputs)
     jobs = [ImageJob(path) for path in paths]
@@ -62,7 +65,7 @@ def predict_image(
         answers = answer_files(
             classifier,
             jobs,
-            lambda path, done, share: show(share, f"{done}/{len(jobs)} {path.name}"),
+            lambda now: show(now.fraction, f"{now.done}/{now.total} {now.path.name}"),
             axes=axes,
             heat_maps=wanted,
         )

@@ -13,6 +13,7 @@ from clicktrain.cli.options import Axes, Device, Overwrite  # noqa: TC001
 from clicktrain.cli.outputs import check_model_output
 from clicktrain.cli.shell import progress_bar
 from clicktrain.config_images import ImagePresetName  # noqa: TC001
+from clicktrain.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +38,9 @@ def train_image(
         float | None, typer.Option(help="Share of an image's patches in memory at once while learning, up to 1.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Times to go through the images, at most.")] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of each class kept to see when to stop; 0 for none.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same model.")] = 0,
     device: Device = "auto",
     checkpoint: Annotated[
@@ -49,8 +53,10 @@ def train_image(
     from clicktrain.cli.labelled import labelled_images
 
     check_model_output(output, overwrite=overwrite)
+    if checkpoint is not None and checkpoint.resolve() == output.resolve():
+        raise StorageError(f"--checkpoint must be another file than --output, got `{output}` for both.")
     images = labelled_images(sources)
-    settings = _settings(preset, patch_px=patch, sampling=sampling, epochs=epochs)
+    settings = _settings(preset, patch_px=patch, sampling=sampling, epochs=epochs, validation_share=validation)
 
     from clicktrain.api import ImageClassifier
 

@@ -19,6 +19,8 @@ from clicktrain.napari.controls import Controls
 from clicktrain.napari.layers import array_of, axes_of
 from clicktrain.napari.results import recolor, show_prediction
 from clicktrain.napari.source_panel import SourcePanel
+from clicktrain.napari.tabs import Tabs
+from clicktrain.napari.whole_image_tab import WholeImageTab
 from clicktrain.session import Session
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ class ClickTrainWidget(QWidget):
     source : SourcePanel
     table : ClassTableWidget
     controls : Controls
+    whole_images : WholeImageTab
+        The second tab, with a session of its own.
+    tabs : Tabs
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, session: Session | None = None) -> None:
@@ -61,6 +66,8 @@ class ClickTrainWidget(QWidget):
         self.source = SourcePanel(viewer.layers)
         self.table = ClassTableWidget()
         self.controls = Controls()
+        self.whole_images = WholeImageTab(viewer)
+        self.tabs = Tabs({"Pixels": [self.source, self.table, self.controls], "Whole image": [self.whole_images]})
         self._clicks = ClicksFollower(self.session, self)
         self._bridge = SessionBridge(self.session, self)
         self._report: TrainingReport | None = None
@@ -81,9 +88,8 @@ class ClickTrainWidget(QWidget):
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
-        for widget in (self.source, self.table, self.controls):
-            layout.addWidget(widget)
-        layout.addStretch(1)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.tabs)
 
     def _connect_widgets(self) -> None:
         controls, table, source = self.controls, self.table, self.source
@@ -120,6 +126,7 @@ class ClickTrainWidget(QWidget):
 
     def _prepare_closing(self) -> None:
         self._closing.callback(self.session.close)
+        self._closing.callback(self.whole_images.close_session)
         self._closing.callback(self._bridge.close)
         self._closing.callback(self._clicks.stop)
         self._closing.callback(self._follow_image, None)

@@ -27,7 +27,7 @@ __all__ = [
     "spatial_transform",
 ]
 
-# Layers that ClickTrain makes say so here: {"role": "clicks" | "classes" | "confidence", ...}.
+# Layers that ClickTrain makes say so here: {"role": "clicks" | "classes" | "confidence" | "heat map", ...}.
 METADATA_KEY = "clicktrain"
 
 # Painted over where a label has no class yet.
@@ -47,7 +47,7 @@ def note_of(layer: Layer) -> dict[str, Any]:
 
 def is_result(layer: Layer) -> bool:
     """Tell whether the layer holds a prediction, not something to learn from."""
-    return note_of(layer).get("role") in ("classes", "confidence")
+    return note_of(layer).get("role") in ("classes", "confidence", "heat map")
 
 
 def result_of(layers: Iterable[Layer], image: Layer, role: str) -> Layer | None:

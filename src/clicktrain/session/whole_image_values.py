@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,23 +11,11 @@ if TYPE_CHECKING:
 
     from clicktrain.config_images import ImagePreset, ImagePresetName
     from clicktrain.session.values import ImageInput
+    from clicktrain.tiling.patch_grid import PatchGrid
     from clicktrain.types import AnyArray, FloatArray, ProgressCallback
+    from clicktrain.whole_image.heatmap import HeatMethod
 
-__all__ = ["Grid", "HeatMap", "HeatMethod", "ImageAnswer", "ImageModel", "ImagesReport"]
-
-HeatMethod: TypeAlias = Literal["gradient", "leave_one_out"]
-
-
-class Grid(Protocol):
-    """Where the cells of a heat map lie over an image."""
-
-    @property
-    def scale_px(self) -> tuple[float, float]:
-        """Distance between neighbouring cells, (y, x)."""
-
-    @property
-    def translate_px(self) -> tuple[float, float]:
-        """Centre of the first cell, (y, x)."""
+__all__ = ["HeatMap", "ImageAnswer", "ImageModel", "ImagesReport"]
 
 
 class ImageModel(Protocol):
@@ -58,7 +46,7 @@ class ImageModel(Protocol):
     ) -> FloatArray:
         """Return (m, n) values, positive where a patch speaks for the label."""
 
-    def grid(self, image: Any, *, axes: str | None = None) -> Grid:
+    def grid(self, image: Any, *, axes: str | None = None) -> PatchGrid:
         """Say where the values of a heat map lie."""
 
     def save(self, path: Path) -> None:
@@ -125,7 +113,7 @@ class HeatMap:
         Positive where a patch speaks for the class.
     largest : float
         Largest absolute value.
-    grid : Grid
+    grid : PatchGrid
         Where the values lie over the image.
     generation : int
         Number of the request that asked for it.
@@ -135,5 +123,5 @@ class HeatMap:
     label: str
     values: FloatArray
     largest: float
-    grid: Grid
+    grid: PatchGrid
     generation: int

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from clicktrain.session.learning_curve import CurveRecorder, LearningCurve
     from clicktrain.session.runner import Task
     from clicktrain.session.values import ImageInput
-    from clicktrain.session.whole_image_values import HeatMethod, ImageModel
+    from clicktrain.session.whole_image_values import ImageModel
     from clicktrain.types import Progress
+    from clicktrain.whole_image.heatmap import HeatMethod
 
 __all__ = ["answer_image", "heat_image", "labels_of", "learn_images"]
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from clicktrain.config_images import ImagePresetName
     from clicktrain.session.runner import Task
-    from clicktrain.session.whole_image_values import HeatMap, HeatMethod, ImageAnswer, ImageModel, ImagesReport
+    from clicktrain.session.whole_image_values import HeatMap, ImageAnswer, ImageModel, ImagesReport
+    from clicktrain.whole_image.heatmap import HeatMethod
 
 __all__ = ["WholeImageSession"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ class _Checkpoints:
     def __init__(self, path: Path | None, every_s: float) -> None:
         self.path = path
         self.every_s = every_s
-        self.last_s = time.monotonic()
+        # The first one comes at once: it shows early that there can be one.
+        self.last_s = -math.inf
 
     def write(self, state: TrainingState, *, due: bool = False) -> None:
         now_s = time.monotonic()

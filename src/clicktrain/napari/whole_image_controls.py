@@ -1,0 +1,134 @@
+"""The settings of a training of whole images, its buttons, its progress and its curve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from clicktrain.config_images import ImagePreset, image_preset
+from clicktrain.napari.curve_plot import CurvePlot
+
+if TYPE_CHECKING:
+    from clicktrain.types import Progress
+
+__all__ = ["WholeImageControls"]
+
+# What people read, and the preset behind it.
+_NETWORKS = {"small": "small", "like ResNet-50": "resnet", "like MobileNetV2": "mobilenet"}
+_PATCH_PX = (8, 4096)
+_MOST_EPOCHS = 10_000
+
+
+class WholeImageControls(QWidget):
+    """Choose the network, start and stop the training, and see how it goes.
+
+    Attributes
+    ----------
+    train, cancel : QPushButton
+    curve : CurvePlot
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.train = QPushButton("Train")
+        self.train.setToolTip("Learn what the images are from all images of the table")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop the running work; images, labels and the trained model are kept")
+        self.curve = CurvePlot()
+        self._network = QComboBox()
+        self._network.addItems(_NETWORKS)
+        self._network.setToolTip("The small network trains in minutes without a GPU; the others want one")
+        self._patch = _spin_box(*_PATCH_PX, "Side of the patches that images are read in, at most that of an image")
+        self._patch.setSuffix(" px")
+        self._epochs = _spin_box(1, _MOST_EPOCHS, "Times that every image is learned from; ends early if nothing gains")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._status = QLabel()
+        self._status.setWordWrap(True)
+        # The text may take more lines, but must not make the dock wider.
+        self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._status.setMinimumHeight(2 * self._status.fontMetrics().lineSpacing())
+        self._lay_out()
+        self._network.currentIndexChanged.connect(lambda _: self._show_preset())
+        self._show_preset()
+        self.set_busy(False)
+
+    @property
+    def settings(self) -> ImagePreset:
+        """The settings as they are chosen."""
+        return self._preset().with_changes(patch_px=self._patch.value(), epochs=self._epochs.value())
+
+    @property
+    def status(self) -> str:
+        """Text of the status line."""
+        return str(self._status.text())
+
+    def say(self, text: str) -> None:
+        """Show `text` in the status line."""
+        self._status.setText(text)
+
+    def set_busy(self, busy: bool) -> None:
+        """Show whether work is going on; a training is not replaced by accident."""
+        self.cancel.setEnabled(busy)
+        self.train.setEnabled(not busy)
+        if busy:
+            # No steps are known yet, so the bar only moves.
+            self._bar.setRange(0, 0)
+        else:
+            self._bar.setRange(0, 1)
+            self._bar.reset()
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far the work is; the bar does not jump back while a training validates."""
+        if progress.stage != "validating":
+            self._bar.setRange(0, max(progress.total, 1))
+            self._bar.setValue(progress.step)
+        self.say(f"{progress.stage.capitalize()}: {progress.step} of {progress.total}")
+
+    def _preset(self) -> ImagePreset:
+        # The names are those that image_preset knows.
+        return image_preset(_NETWORKS[self._network.currentText()])  # type: ignore[arg-type]
+
+    def _show_preset(self) -> None:
+        preset = self._preset()
+        self._patch.setValue(preset.network.patch_px)
+        self._epochs.setValue(preset.training.epochs)
+
+    def _lay_out(self) -> None:
+        numbers = QHBoxLayout()
+        numbers.addWidget(self._patch, 1)
+        numbers.addWidget(QLabel("Epochs"))
+        numbers.addWidget(self._epochs, 1)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Network", self._network)
+        form.addRow("Patch", numbers)
+        running = QHBoxLayout()
+        running.addWidget(self.train)
+        running.addWidget(self._bar, 1)
+        running.addWidget(self.cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addLayout(running)
+        layout.addWidget(self._status)
+        layout.addWidget(self.curve)
+
+
+def _spin_box(least: int, most: int, tooltip: str) -> QSpinBox:
+    box = QSpinBox()
+    box.setRange(least, most)
+    box.setToolTip(tooltip)
+    return box
