@@ -34,11 +34,11 @@ class FakeClassifier:
             raise NotFittedError("not fitted")
         return np.array(sorted(self.means), np.int64)
 
-    def fit(self, images, labels, *, axes=None, progress=None):
+    def fit(self, images, labels, *, axes=None, spacing=None, progress=None):
         self.calls.append("fit")
         return self._learn(images, labels, progress)
 
-    def partial_fit(self, images, labels, *, axes=None, progress=None):
+    def partial_fit(self, images, labels, *, axes=None, spacing=None, progress=None):
         self.calls.append("partial_fit")
         return self._learn(images, labels, progress)
 

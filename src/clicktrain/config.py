@@ -82,6 +82,16 @@ class NetworkConfig(_Frozen):
     trees: Annotated[
         int, Field(ge=0, le=10_000, title="Trees", description="Add this many random trees on the stem's features.")
     ] = 0
+    ndim: Annotated[Literal[2, 3], Field(title="Dimensions", description="2 for images, 3 for volumes.")] = 2
+    slice_distance_px: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=100,
+            title="Slice distance",
+            description="Of a volume's neighbouring slices, in pixels of a slice.",
+        ),
+    ] = 1.0
 
 
 class TrainingConfig(_Frozen):
@@ -123,7 +133,7 @@ class Preset(_Frozen):
     finish: FinishConfig = FinishConfig()
 
 
-def preset(name: PresetName | Preset, *, pretrained: bool = True) -> Preset:
+def preset(name: PresetName | Preset, *, pretrained: bool = True, ndim: int = 2) -> Preset:
     """Return the settings behind a preset's name.
 
     Parameters
@@ -132,6 +142,8 @@ def preset(name: PresetName | Preset, *, pretrained: bool = True) -> Preset:
         Fewer scales and channels; the default; a wider field of view.
     pretrained : bool
         Whether the preset's pretrained part is used.
+    ndim : {2, 3}
+        For images or for volumes; a Preset of one's own is for one of them already.
 
     Raises
     ------
@@ -140,7 +152,7 @@ def preset(name: PresetName | Preset, *, pretrained: bool = True) -> Preset:
     """
     if not isinstance(name, Preset) and name not in _PRESETS:
         raise ClickTrainError(f"preset must be one of {', '.join(_PRESETS)}, got {name!r}.")
-    chosen = name if isinstance(name, Preset) else _PRESETS[name]
+    chosen = name if isinstance(name, Preset) else (_PRESETS if ndim == 2 else _VOLUME_PRESETS)[name]
     if pretrained:
         return chosen
     return chosen.model_copy(update={"network": chosen.network.model_copy(update={"pretrained": False})})
@@ -159,6 +171,9 @@ _TRAINING = TrainingConfig(
 _TREES = 64
 # Chosen on half of the sets that benchmarks/few_clicks.py reports, see docs/explanation/few_clicks.md.
 _FINISH = FinishConfig(smoothing_px=1.25, prior=1.0)
+
+# Chosen on nuclei3d_gonuclear.
+_VOLUME_FINISH = FinishConfig(smoothing_px=1.0, prior=1.0)
 
 _PRESETS: dict[PresetName, Preset] = {
     "fast": Preset(
@@ -188,6 +203,21 @@ _PRESETS: dict[PresetName, Preset] = {
 }
 
 
+def _for_volumes(sigmas_px: tuple[float, ...], width: int, levels: int) -> Preset:
+    network = NetworkConfig(
+        sigmas_px=sigmas_px, width=width, levels=levels, members=1, pretrained=True, trees=_TREES, ndim=3
+    )
+    return Preset(network=network, training=_TRAINING, finish=_VOLUME_FINISH)
+
+
+# What a field of view costs grows with its cube here: smaller ones, and fewer channels.
+_VOLUME_PRESETS: dict[PresetName, Preset] = {
+    "fast": _for_volumes((0.7, 1.6, 3.5), width=8, levels=2),
+    "auto": _for_volumes((0.7, 1.0, 1.6, 3.5, 5.0), width=16, levels=3),
+    "wide": _for_volumes((0.7, 1.0, 1.6, 3.5, 5.0, 10.0), width=16, levels=3),
+}
+
+
 class TrainedClicks(_Frozen):
     """The clicks a model has learned from, counted."""
 
@@ -211,7 +241,10 @@ class ModelSummary(_Frozen):
     training: Annotated[TrainingConfig, Field(title="Training")]
     finish: Annotated[FinishConfig, Field(title="Finish")] = FinishConfig()
     seed: Annotated[int, Field(title="Seed")]
-    fov_px: Annotated[tuple[int, int], Field(title="Field of view", description="Patch side, (y, x), in pixels.")]
+    fov_px: Annotated[
+        tuple[int, ...],
+        Field(min_length=2, max_length=3, title="Field of view", description="Patch sides, ([z,] y, x), in pixels."),
+    ]
     n_parameters: Annotated[int, Field(ge=0, title="Parameters", description="Trained weights.")]
     channels: Annotated[int, Field(ge=1, le=4096, title="Channels", description="Channels an image must have.")]
     channel_mean: Annotated[tuple[float, ...], Field(title="Channel means", description="Of the training images.")]

@@ -142,7 +142,7 @@ class TestBadInput:
 
     def test_stack(self, refused, images, labels):
         np.save(images / "stack.npy", np.random.default_rng(0).random((2, 48, 48)))
-        assert "2D for now" in refused(images / "stack.npy", "--clicks", labels / "a.png", "--axes", "ZYX")
+        assert "one time point" in refused(images / "stack.npy", "--clicks", labels / "a.png", "--axes", "TYX")
 
     def test_output_of_another_kind(self, refused, images, labels):
         assert "must end in .clicktrain" in refused(

@@ -29,8 +29,8 @@ MODEL = FittedModel.of(
 @pytest.mark.parametrize("tile_px", [7, 16, 33])
 def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int) -> None:
     image = torch.rand(2, *shape)
-    tiled = drained(predict_tiles(MODEL, image, MODEL.statistics, tile_px=tile_px))
-    whole = drained(predict_tiles(MODEL, image, MODEL.statistics, tile_px=1000))
+    tiled = drained(predict_tiles(MODEL, image, MODEL.statistics, tile_px=(tile_px, tile_px)))
+    whole = drained(predict_tiles(MODEL, image, MODEL.statistics, tile_px=(1000, 1000)))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
@@ -83,7 +83,7 @@ def test_memory_that_stays_full_is_a_clear_error(monkeypatch: pytest.MonkeyPatch
 
 def test_prediction_equals_the_patch_scan_of_the_reflected_image() -> None:
     image = torch.rand(2, 9, 6)
-    scan = densify(MODEL.net, ndim=2, fov=MODEL.net.fov_px)(
+    scan = densify(MODEL.net, ndim=2, fov=MODEL.net.fov)(
         prepare(image, MODEL.statistics, MODEL.fov).padded, strategy="patches"
     )
     tiled = drained(predict_tiles(MODEL, image, MODEL.statistics))

@@ -62,9 +62,21 @@ def test_stack_of_one_plane_is_a_plane(shape, axes):
     assert to_channels_first(image, axes).shape[1:] == (4, 5)
 
 
-@pytest.mark.parametrize(("shape", "axes"), [((2, 4, 5), "ZYX"), ((3, 4, 5), "TYX"), ((2, 1, 4, 5, 3), "TZYXC")])
-def test_stack_is_refused(shape, axes):
-    with pytest.raises(ImageError, match="image must be 2D for now, got a stack"):
+@pytest.mark.parametrize("axes", ["CZYX", "ZYXC", "XYZC", "ZCYX", "zyxc"])
+def test_volumes_in_any_order_come_out_channels_first(axes):
+    inside = RNG.integers(0, 99, (2, 3, 5, 7))
+    volume = inside.transpose(["CZYX".index(name) for name in axes.upper()])
+    np.testing.assert_array_equal(to_channels_first(volume, axes), inside)
+
+
+def test_volume_of_grey_values_gets_one_channel():
+    inside = RNG.random((3, 5, 7), np.float32)
+    np.testing.assert_array_equal(to_channels_first(inside, "ZYX"), inside[np.newaxis])
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((3, 4, 5), "TYX"), ((2, 1, 4, 5, 3), "TZYXC"), ((2, 3, 4, 5), "TZYX")])
+def test_stack_over_time_is_refused(shape, axes):
+    with pytest.raises(ImageError, match="image must be of one time point, got a stack"):
         to_channels_first(RNG.random(shape), axes)
 
 

@@ -150,11 +150,17 @@ class TestTiff:
         assert str(tmp_path / "a.tif") in str(caught.value)
         assert read_image(tmp_path / "a.tif", axes="cyx").axes == "CYX"
 
-    @pytest.mark.parametrize("axes", ["ZYX", "TYX"])
-    def test_stack_is_refused_by_name(self, tmp_path, axes):
+    def test_volume_is_read_whole(self, tmp_path):
         stack = RNG.integers(0, 255, (2, 9, 12), np.uint8)
-        tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": axes})
-        with pytest.raises(ImageError, match="2D for now, got a stack") as caught:
+        tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+        file = read_image(tmp_path / "a.tif")
+        assert file.axes == "ZYX"
+        np.testing.assert_array_equal(file.array, stack)
+
+    def test_stack_over_time_is_refused_by_name(self, tmp_path):
+        stack = RNG.integers(0, 255, (2, 9, 12), np.uint8)
+        tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "TYX"})
+        with pytest.raises(ImageError, match="one time point, got a stack") as caught:
             read_image(tmp_path / "a.tif")
         assert str(tmp_path / "a.tif") in str(caught.value)
 

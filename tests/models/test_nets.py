@@ -20,7 +20,7 @@ def tiny_network() -> torch.nn.Module:
 
 def test_the_default_network_is_one_exact_patch_classifier() -> None:
     net = tiny_network()
-    dense = densify(net, ndim=2, fov=net.fov_px)
+    dense = densify(net, ndim=2, fov=net.fov)
     assert dense.fov == (net.stem.exact_fov[0] + 14,) * 2
     image = torch.rand(1, 2, dense.fov[0] + 6, dense.fov[1] + 3)
     torch.testing.assert_close(dense(image, strategy="dense"), dense(image, strategy="patches"), atol=1e-5, rtol=1e-5)

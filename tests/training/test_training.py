@@ -70,7 +70,7 @@ def test_every_class_is_drawn_alike_and_common_ones_without_repeats() -> None:
 def test_turned_kernels_score_as_the_network_does_on_the_turned_patch() -> None:
     conv = torch.nn.Conv2d(3, 4, 5)
     patch = torch.rand(1, 3, 5, 5)
-    for symmetry in range(SYMMETRIES):
+    for symmetry in range(SYMMETRIES[2]):
         weights = turned_parameters(conv, symmetry)
         scores = torch.func.functional_call(conv, weights, (turned(patch, symmetry),))
         torch.testing.assert_close(scores, conv(patch))
@@ -78,4 +78,4 @@ def test_turned_kernels_score_as_the_network_does_on_the_turned_patch() -> None:
 
 def test_the_eight_symmetries_are_all_different() -> None:
     kernel = torch.arange(9.0).reshape(3, 3)
-    assert len({tuple(turned(kernel, symmetry).flatten().tolist()) for symmetry in range(SYMMETRIES)}) == 8
+    assert len({tuple(turned(kernel, symmetry).flatten().tolist()) for symmetry in range(SYMMETRIES[2])}) == 8

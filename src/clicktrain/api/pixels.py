@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from clicktrain import config as presets
+from clicktrain.api.spacing import with_spacing
 from clicktrain.api.steps import check_seed, listed, read_bytes, run_to_end, write_bytes
 from clicktrain.clicks import Clicks, check_trainable
 from clicktrain.config import (
@@ -26,6 +27,7 @@ from clicktrain.errors import ClicksError, ImageError, NotFittedError
 from clicktrain.inference.first_look import MOST_BYTES, FirstLook, embedded_bytes, look_at
 from clicktrain.inference.predict import predict_tiles
 from clicktrain.inference.summaries import class_numbers
+from clicktrain.inference.volume_look import VolumeLook, look_into
 from clicktrain.io.axes import guess_axes, to_channels_first
 from clicktrain.io.files import write_whole
 from clicktrain.models.checkpoint import pack, unpack
@@ -120,18 +122,22 @@ class PixelClassifier:
         labels: AnyArray | Clicks | Sequence[AnyArray | Clicks],
         *,
         axes: str | None = None,
+        spacing: Sequence[float] | None = None,
         progress: ProgressCallback | None = None,
     ) -> Self:
-        """Train from nothing on the clicked pixels of one or several images.
+        """Train from nothing on the clicked pixels of one or several images, or volumes.
 
         Parameters
         ----------
-        images : ndarray of shape (Y, X), (Y, X, C) or (C, Y, X), or list of such
+        images : ndarray of shape (Y, X), (Y, X, C), (C, Y, X), (Z, Y, X), (Z, Y, X, C) or (C, Z, Y, X), or list of such
             bool, integer or float.
-        labels : ndarray of shape (Y, X), integer, or Clicks, or list of such
+        labels : ndarray of shape ([Z,] Y, X), integer, or Clicks, or list of such
             0 is unlabelled, classes count from 1.
         axes : str, optional
-            Axis names of the images, such as "CYX". Not needed for (Y, X) and for (Y, X, 3) or (Y, X, 4).
+            Axis names of the images, such as "CYX" or "ZYX". Not needed for (Y, X) and for (Y, X, 3) or (Y, X, 4).
+        spacing : sequence of three float, optional
+            Distance of a volume's neighbouring pixels along z, y and x, in any unit; volumes to predict should have the
+            same. All axes alike by custom.
         progress : callable of one Progress, optional
             Called between all steps. If it raises, training stops and the classifier is as it was before.
 
@@ -154,7 +160,10 @@ class PixelClassifier:
         """
         tensors, clicks = self._examples(images, labels, axes)
         check_trainable(clicks)
-        self._keep(run_to_end(fit_model(tensors, clicks, self._settings, seed=self.seed), progress), clicks)
+        settings = with_spacing(self._settings_for(tensors[0].ndim - 1), spacing)
+        model = run_to_end(fit_model(tensors, clicks, settings, seed=self.seed), progress)
+        self._settings = settings
+        self._keep(model, clicks)
         return self
 
     def partial_fit(
@@ -163,6 +172,7 @@ class PixelClassifier:
         labels: AnyArray | Clicks | Sequence[AnyArray | Clicks],
         *,
         axes: str | None = None,
+        spacing: Sequence[float] | None = None,
         progress: ProgressCallback | None = None,
     ) -> Self:
         """Go on training, with fewer steps than `fit`; the first call, and one that brings a new class, is a `fit`.
@@ -171,8 +181,8 @@ class PixelClassifier:
 
         Parameters
         ----------
-        images, labels, axes, progress
-            As for `fit`.
+        images, labels, axes, spacing, progress
+            As for `fit`; the spacing stays that of the `fit` which is gone on from.
 
         Returns
         -------
@@ -187,9 +197,9 @@ class PixelClassifier:
         tensors, clicks = self._examples(images, labels, axes)
         present = {number for part in clicks for number in part.present}
         if self._model is None or not present <= set(self._model.classes):
-            return self.fit(images, labels, axes=axes, progress=progress)
+            return self.fit(images, labels, axes=axes, spacing=spacing, progress=progress)
         check_trainable(clicks)
-        self._check_channels(tensors)
+        self._check_kind(tensors)
         seed = self.seed + sum(len(part) for part in clicks)
         steps = continue_model(self._model, tensors, clicks, self._settings, seed=seed)
         self._keep(run_to_end(steps, progress), clicks)
@@ -202,14 +212,14 @@ class PixelClassifier:
 
         Parameters
         ----------
-        image : ndarray of shape (Y, X), (Y, X, C) or (C, Y, X)
-            With as many channels as the training images.
+        image : ndarray of shape (Y, X), (Y, X, C) or (C, Y, X), or a volume with a Z beside these
+            With as many axes and channels as the training images.
         axes, progress
             As for `fit`.
 
         Returns
         -------
-        ndarray of shape (K, Y, X), float32
+        ndarray of shape (K, [Z,] Y, X), float32
             In the order of `classes_`; sums to 1 in every pixel.
 
         Raises
@@ -217,11 +227,12 @@ class PixelClassifier:
         NotFittedError
             If the classifier was not trained yet.
         ImageError
-            If the image cannot be used or has another number of channels.
+            If the image cannot be used, has another number of channels, or is no volume where the model is for
+            volumes, or the other way round.
         """
         model = self._fitted()
         tensor = self._tensor(image, axes)
-        self._check_channels([tensor])
+        self._check_kind([tensor])
         statistics = used_statistics(tensor, model.statistics, self._settings)
         return run_to_end(predict_tiles(model, tensor, statistics), progress)
 
@@ -237,7 +248,7 @@ class PixelClassifier:
 
         Returns
         -------
-        ndarray of shape (Y, X), uint8 or uint16
+        ndarray of shape ([Z,] Y, X), uint8 or uint16
             Class numbers.
 
         Raises
@@ -249,8 +260,10 @@ class PixelClassifier:
 
     def look(
         self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
-    ) -> FirstLook | None:
+    ) -> FirstLook | VolumeLook | None:
         """Embed every pixel of an image, so that its clicks can be answered within a blink, before any training.
+
+        Of a volume, slices are embedded when they are clicked, and only they are answered in.
 
         Parameters
         ----------
@@ -259,9 +272,9 @@ class PixelClassifier:
 
         Returns
         -------
-        FirstLook or None
-            `look.predict_proba(clicks)` answers; None without a pretrained part, or where the embedding would take
-            more than 1 GB.
+        FirstLook, VolumeLook or None
+            `look.predict_proba(clicks)` answers; None without a pretrained part, or where the embedding of an image
+            would take more than 1 GB.
 
         Raises
         ------
@@ -271,10 +284,13 @@ class PixelClassifier:
         if not self._settings.network.pretrained:
             return None
         tensor = self._tensor(image, axes)
+        statistics, finish = ChannelStatistics.of(tensor), self._settings_for(tensor.ndim - 1).finish
         head = EmbeddedHead.packaged(self._device)
+        if tensor.ndim == 4:
+            return look_into(head, tensor, statistics, finish)
         if embedded_bytes(head, tensor) > MOST_BYTES:
             return None
-        return run_to_end(look_at(head, tensor, ChannelStatistics.of(tensor), self._settings.finish), progress)
+        return run_to_end(look_at(head, tensor, statistics, finish), progress)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model into one file, whole or not at all.
@@ -366,6 +382,8 @@ class PixelClassifier:
                 "Give an image without clicks labels that are all 0."
             )
         tensors = [self._tensor(image, axes) for image in image_list]
+        if len({tensor.ndim for tensor in tensors}) > 1:
+            raise ImageError("images must be all 2D or all volumes, got both. Train a classifier for each.")
         counts = {tensor.shape[0] for tensor in tensors}
         if len(counts) > 1:
             raise ImageError(f"images must have the same number of channels, got {sorted(counts)}. Train them apart.")
@@ -376,9 +394,27 @@ class PixelClassifier:
         array = np.asarray(image)
         return torch.from_numpy(to_channels_first(array, axes or guess_axes(array.shape))).to(self._device)
 
-    def _check_channels(self, tensors: Sequence[Tensor]) -> None:
-        wanted = self._fitted().net.stem.in_channels
+    def _settings_for(self, ndim: int) -> Preset:
+        """Settings for images or for volumes; those of one's own are for one of them."""
+        if self._settings.network.ndim == ndim:
+            return self._settings
+        if self.preset == "custom":
+            raise ImageError(
+                f"image must be {_kind(self._settings.network.ndim)} for these settings, got {_kind(ndim)}. "
+                f"Make settings for it with `clicktrain.config.preset(name, ndim={ndim})`."
+            )
+        return presets.preset(self.preset, pretrained=self.pretrained, ndim=ndim)
+
+    def _check_kind(self, tensors: Sequence[Tensor]) -> None:
+        """Refuse images with other axes or channels than the training images."""
+        model = self._fitted()
+        wanted = model.net.stem.in_channels
         for tensor in tensors:
+            if tensor.ndim - 1 != model.ndim:
+                raise ImageError(
+                    f"image must be {_kind(model.ndim)} like the training images, got {_kind(tensor.ndim - 1)}. "
+                    "Choose an image of the same kind or train anew."
+                )
             if tensor.shape[0] != wanted:
                 raise ImageError(
                     f"image must have {wanted} channels like the training images, got {tensor.shape[0]}. "
@@ -395,3 +431,7 @@ class PixelClassifier:
     def _keep(self, model: FittedModel, clicks: Sequence[Clicks]) -> None:
         self._model = model
         self._trained_clicks = count_clicks(clicks)
+
+
+def _kind(ndim: int) -> str:
+    return "2D" if ndim == 2 else "a volume"

@@ -38,7 +38,7 @@ class PixelModel(Protocol):
     def predict_proba(
         self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
     ) -> FloatArray:
-        """Return class probabilities of shape (K, Y, X)."""
+        """Return class probabilities of shape (K, [Z,] Y, X)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +133,17 @@ def _predict_file(
     probabilities = classifier.predict_proba(
         image.array, axes=image.axes, progress=lambda step: on_fraction(step.fraction)
     )
+    axes = "ZYX"[1 - probabilities.ndim :]
     names = {str(info.number): info.name for info in classifier.class_infos}
     staged: dict[Path, Path] = {}
     try:
         if job.probabilities is not None:
             staged[job.probabilities] = _beside(job.probabilities)
-            write_tiff(staged[job.probabilities], probabilities, "CYX", {"class_names": list(names.values())})
+            write_tiff(staged[job.probabilities], probabilities, f"C{axes}", {"class_names": list(names.values())})
         if job.classes is not None:
             staged[job.classes] = _beside(job.classes)
             numbers = class_numbers(probabilities, classifier.classes_)
-            write_tiff(staged[job.classes], numbers, "YX", {"class_names": names})
+            write_tiff(staged[job.classes], numbers, axes, {"class_names": names})
         # Half a result would look like a whole one to whoever counts files, so none appears before all are there.
         for output, beside in staged.items():
             move_into_place(beside, output)

@@ -16,7 +16,7 @@ __all__ = ["show_plan"]
 
 
 def show_plan(console: Console, summary: ModelSummary | None, size_px: int) -> None:
-    """Print how the context network would score an image of `size_px` squared, forward and with its backward pass.
+    """Print how the context network would score an image of a size, forward and with its backward pass.
 
     Parameters
     ----------
@@ -33,7 +33,8 @@ def show_plan(console: Console, summary: ModelSummary | None, size_px: int) -> N
     for gradient in (False, True):
         found = explain(program, image_px, gradient=gradient, device=pick_device())
         title = "forward and backward" if gradient else "forward"
-        console.print(f"\n[bold]{size_px} x {size_px} scores, {title}[/bold]")
+        sides = " x ".join([str(size_px)] * program.ndim)
+        console.print(f"\n[bold]{sides} scores, {title}[/bold]")
         for table in (_alternatives(found), _stages(found), _clicks(found)):
             console.print(table)
     console.print(f"\nby speeds measured on: {found.device}")
@@ -48,7 +49,7 @@ def _context_program(summary: ModelSummary | None) -> Program:
     network = preset("auto").network if summary is None else summary.architecture
     channels, n_classes = (1, 2) if summary is None else (summary.channels, len(summary.classes))
     context = build_network(network, in_channels=channels, n_classes=n_classes).context_nets[0].eval()
-    return densify(context, fov=context.fov_px).program
+    return densify(context, ndim=network.ndim, fov=context.fov_px).program
 
 
 def _table(*headings: str) -> Table:

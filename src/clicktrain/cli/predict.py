@@ -21,7 +21,9 @@ def predict(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     inputs: Annotated[list[str], typer.Argument(help="Image files, folders or patterns: PNG, JPEG, TIFF, NPY.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; it is made if need be.")],
-    probabilities: Annotated[bool, typer.Option(help="Write STEM_probabilities.tif, a page per class.")] = True,
+    probabilities: Annotated[
+        bool, typer.Option(help="Write STEM_probabilities.tif, a page per class, or per class and slice.")
+    ] = True,
     classes: Annotated[bool, typer.Option(help="Write STEM_classes.tif, class numbers.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
     axes: Axes = None,

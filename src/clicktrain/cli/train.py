@@ -29,11 +29,15 @@ def train(
     clicks: Annotated[
         list[str],
         typer.Option(
-            help="Labels images or CSV tables (y,x,class): one per image, in order, or a folder of same names."
+            help="Labels images or CSV tables ([z,]y,x,class): one per image, in order, or a folder of same names."
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write, ends in .clicktrain.")],
     axes: Axes = None,
+    spacing: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="Distance of a volume's pixels along z, y and x, in any unit; by default all alike."),
+    ] = None,
     preset: Annotated[PresetName, typer.Option(help="Size of the network.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same model.")] = 0,
     device: Device = "auto",
@@ -61,7 +65,8 @@ def train(
         classifier.fit(
             [image for image, _ in examples],
             [part for _, part in examples],
-            axes="CYX",
+            axes=_inner_axes([image for image, _ in examples]),
+            spacing=spacing,
             progress=lambda step: show(step.fraction, step.stage),
         )
     seconds = time.perf_counter() - start_s
@@ -81,6 +86,12 @@ def _read_example(image_path: Path, clicks_path: Path, axes: str | None) -> tupl
     except ImageError as error:
         raise ImageError(f"`{image_path}`: {error}") from error
     return image, read_clicks(clicks_path, image.shape[1:])
+
+
+def _inner_axes(images: Sequence[FloatArray]) -> str:
+    if len({image.ndim for image in images}) > 1:
+        raise ImageError("images must be all 2D or all volumes, got both. Train a model for each.")
+    return "CYX" if images[0].ndim == 3 else "CZYX"
 
 
 def _class_infos(clicks: Sequence[Clicks], class_names: str | None) -> list[ClassInfo]:

@@ -10,17 +10,22 @@ from scipy.ndimage import gaussian_filter
 from clicktrain.models.blend import way_between
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clicktrain.config import FinishConfig
     from clicktrain.types import FloatArray
 
 __all__ = ["class_shares", "finished"]
 
-# The shares of the classes count half up to the first number of clicks, and in full from the second on.
+# The shares of the classes count half up to the first number of clicks, and in full from the second on; in volumes
+# always in full.
 _CLICKS = (50, 200)
-_AT_FEW = 0.5
+_AT_FEW = {2: 0.5, 3: 1.0}
 
 
-def finished(probabilities: FloatArray, config: FinishConfig, clicks: int) -> FloatArray:
+def finished(
+    probabilities: FloatArray, config: FinishConfig, clicks: int, *, spacing_px: Sequence[float] = ()
+) -> FloatArray:
     """Smooth probabilities and weigh classes by how common they are in the image, in place.
 
     Strokes show every class alike, images do not: argmax of balanced probabilities gives a rare class far too many
@@ -29,15 +34,18 @@ def finished(probabilities: FloatArray, config: FinishConfig, clicks: int) -> Fl
 
     Parameters
     ----------
-    probabilities : ndarray of shape (K, Y, X), float32
+    probabilities : ndarray of shape (K, [Z,] Y, X), float32
         As if all classes were equally common.
     config : FinishConfig
     clicks : int
         Number of clicks that the classifier was trained on.
+    spacing_px : sequence of float, optional
+        Distance of neighbours along each axis, in pixels of a slice; 1 by custom. Infinite where neighbours along an
+        axis have nothing to do with each other.
 
     Returns
     -------
-    ndarray of shape (K, Y, X), float32
+    ndarray of shape (K, [Z,] Y, X), float32
         The same array; sums to 1 in every pixel.
 
     References
@@ -46,12 +54,14 @@ def finished(probabilities: FloatArray, config: FinishConfig, clicks: int) -> Fl
     Computation 14, section 2.
     """
     if config.smoothing_px:
+        spacing = spacing_px or (1.0,) * (probabilities.ndim - 1)
+        sigmas_px = [config.smoothing_px / distance for distance in spacing]
         for one in probabilities:
-            gaussian_filter(one, config.smoothing_px, output=one, truncate=3.0)
-    strength = config.prior * _evidence(clicks)
+            gaussian_filter(one, sigmas_px, output=one, truncate=3.0)
+    strength = config.prior * _evidence(clicks, probabilities.ndim - 1)
     if strength:
         weights = (class_shares(probabilities) * len(probabilities)) ** strength
-        probabilities *= weights.astype(np.float32)[:, None, None]
+        probabilities *= weights.astype(np.float32).reshape(-1, *(1,) * (probabilities.ndim - 1))
         probabilities /= probabilities.sum(axis=0)
     return probabilities
 
@@ -61,7 +71,7 @@ def class_shares(probabilities: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    probabilities : ndarray of shape (K, Y, X)
+    probabilities : ndarray of shape (K, [Z,] Y, X)
         As if all classes were equally common.
 
     Returns
@@ -69,9 +79,9 @@ def class_shares(probabilities: FloatArray) -> FloatArray:
     ndarray of shape (K,), float64
         Sums to 1.
     """
-    shares: FloatArray = probabilities.mean(axis=(1, 2), dtype=np.float64)
+    shares: FloatArray = probabilities.mean(axis=tuple(range(1, probabilities.ndim)), dtype=np.float64)
     return shares
 
 
-def _evidence(clicks: int) -> float:
-    return _AT_FEW + (1 - _AT_FEW) * way_between(clicks, *_CLICKS)
+def _evidence(clicks: int, ndim: int) -> float:
+    return _AT_FEW[ndim] + (1 - _AT_FEW[ndim]) * way_between(clicks, *_CLICKS)

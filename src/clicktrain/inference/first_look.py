@@ -11,7 +11,7 @@ from clicktrain.clicks import check_trainable
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.errors import ClicksError
 from clicktrain.inference.finish import finished
-from clicktrain.inference.predict import LEAST_PX, TILE_PX, size_px
+from clicktrain.inference.predict import LEAST_PX, TILE_PX, region_of
 from clicktrain.models.features import grey_view, prepare
 
 if TYPE_CHECKING:
@@ -112,13 +112,13 @@ def look_at(
         If memory runs out for the smallest tile.
     """
     prepared = grey_view(prepare(image, statistics, head.fov))
-    tile = even_tile(prepared.shape_px, (TILE_PX, TILE_PX), (1, 1))
-    tiles = ShrinkingTiles(prepared.shape_px, tile, head.fov, LEAST_PX)
+    tile = even_tile(prepared.shape_px, TILE_PX[2], (1, 1))
+    tiles = ShrinkingTiles(prepared.shape_px, tile, head.fov, LEAST_PX[2])
     maps = image.new_empty((1, head.embedding.trunk.out_channels, *prepared.shape_px))
     while tiles:
         yield tiles.progress("features")
         rows, columns = tiles.first.inner
-        window = prepared.window((rows.start, columns.start), size_px(tiles.first), head.fov)
+        window = prepared.window(*region_of(tiles.first), head.fov)
         try:
             with torch.inference_mode():
                 maps[:, :, rows, columns] = head.embed(window)

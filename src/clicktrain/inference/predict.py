@@ -10,11 +10,12 @@ import torch.nn.functional as F
 
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.inference.finish import finished
+from clicktrain.inference.slices import KnownSlices, slice_step
 from clicktrain.models.blend import blended
 from clicktrain.models.features import grey_view, prepare, stem_features
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from torch import Tensor
 
@@ -26,36 +27,37 @@ if TYPE_CHECKING:
     from clicktrain.tiling.tiles import Tile
     from clicktrain.types import FloatArray, Progress
 
-__all__ = ["LEAST_PX", "TILE_PX", "predict_tiles", "size_px"]
+__all__ = ["LEAST_PX", "TILE_PX", "predict_tiles", "region_of"]
 
-# Small enough that a stop takes effect between tiles within a blink, large enough that the border costs little.
-TILE_PX = 256
+# By number of axes. Small enough that a stop takes effect between tiles within a blink, large enough that the border
+# costs little.
+TILE_PX = {2: (256, 256), 3: (32, 128, 128)}
 # What tiles may shrink to where memory runs out; their surroundings are larger than that.
-LEAST_PX = (16, 16)
+LEAST_PX = {2: (16, 16), 3: (8, 16, 16)}
 
 
 def predict_tiles(
-    model: FittedModel, image: Tensor, statistics: ChannelStatistics, *, tile_px: int = TILE_PX
+    model: FittedModel, image: Tensor, statistics: ChannelStatistics, *, tile_px: Sequence[int] | None = None
 ) -> Generator[Progress, None, FloatArray]:
     """Classify every pixel; the answer does not depend on the tiles.
 
     Parameters
     ----------
     model : FittedModel
-    image : Tensor of shape (C, Y, X), float32
+    image : Tensor of shape (C, [Z,] Y, X), float32
     statistics : ChannelStatistics
         What the image is normalised with.
-    tile_px : int
-        Side of a tile; smaller ones are taken where memory runs out.
+    tile_px : sequence of int, optional
+        Sides of a tile; smaller ones are taken where memory runs out.
 
     Yields
     ------
     Progress
-        Twice a tile.
+        Twice a tile, and in volumes between slices.
 
     Returns
     -------
-    ndarray of shape (K, Y, X), float32
+    ndarray of shape (K, [Z,] Y, X), float32
         Probabilities, which sum to 1 in every pixel.
 
     Raises
@@ -65,28 +67,27 @@ def predict_tiles(
     """
     prepared = prepare(image, statistics, model.fov)
     grey = grey_view(prepared)
-    tile = even_tile(prepared.shape_px, (tile_px, tile_px), (1, 1))
-    tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, LEAST_PX)
+    tile = even_tile(prepared.shape_px, tile_px or TILE_PX[model.ndim], (1,) * model.ndim)
+    tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, LEAST_PX[model.ndim])
     probabilities = np.empty((len(model.classes), *prepared.shape_px), np.float32)
     while tiles:
         yield tiles.progress("predicting")
-        rows, columns = tiles.first.inner
+        here = (slice(None), *tiles.first.inner)
         try:
-            probabilities[:, rows, columns] = yield from _classify(model, prepared, grey, tiles)
+            probabilities[here] = yield from _classify(model, prepared, grey, tiles)
         except (RuntimeError, MemoryError) as error:
             tiles.shrink(error)
         else:
             tiles.finish()
     yield tiles.progress("predicting")
-    return finished(probabilities, model.finish, model.n_clicks)
+    return finished(probabilities, model.finish, model.n_clicks, spacing_px=model.spacing_px)
 
 
 def _classify(
     model: FittedModel, prepared: PreparedImage, grey: PreparedImage, tiles: ShrinkingTiles
 ) -> Generator[Progress, None, FloatArray]:
-    """Probabilities (K, rows, columns) of the first tile."""
-    rows, columns = tiles.first.inner
-    origin, size = (rows.start, columns.start), size_px(tiles.first)
+    """Probabilities (K, [slices,] rows, columns) of the first tile."""
+    origin, size = region_of(tiles.first)
     answers: dict[str, Tensor] = {}
     with torch.inference_mode():
         raw = stem_features(model.net, prepared, origin, size, model.context_fov)
@@ -95,9 +96,12 @@ def _classify(
     yield tiles.progress("predicting", half_done=True)
     with torch.inference_mode():
         answers["context"] = _by_context(model, raw)
-        if model.embedded is not None:
+        if model.embedded is not None and model.ndim == 2:
             answers["embedding"] = _by_head(model.embedded, grey.window(origin, size, model.embedded.fov))
-        probabilities: FloatArray = blended(answers, model.n_clicks).cpu().numpy()
+    if model.embedded is not None and model.ndim == 3:
+        answers["embedding"] = yield from _by_slices(model, model.embedded, grey, tiles)
+    with torch.inference_mode():
+        probabilities: FloatArray = blended(answers, model.n_clicks, ndim=model.ndim).cpu().numpy()
     return probabilities
 
 
@@ -109,8 +113,9 @@ def _by_context(model: FittedModel, raw: Tensor) -> Tensor:
 
 def _by_forest(model: FittedModel, forest: Forest, raw: Tensor) -> Tensor:
     margins = [(n - 1) // 2 for n in model.context_fov]
-    inner = raw[0, :, margins[0] : raw.shape[2] - margins[0], margins[1] : raw.shape[3] - margins[1]]
-    rows = inner.permute(1, 2, 0).reshape(-1, len(inner)).cpu().numpy()
+    window = [slice(m, n - m) for m, n in zip(margins, raw.shape[2:], strict=True)]
+    inner = raw[0][(slice(None), *window)]
+    rows = inner.movedim(0, -1).reshape(-1, len(inner)).cpu().numpy()
     return torch.from_numpy(forest.probabilities(rows)).to(raw).T.reshape(-1, *inner.shape[1:])
 
 
@@ -118,7 +123,22 @@ def _by_head(head: EmbeddedHead, grey: Tensor) -> Tensor:
     return head.probabilities_of(head.embed(grey))
 
 
-def size_px(tile: Tile) -> tuple[int, int]:
-    """Rows and columns of a tile's output."""
-    rows, columns = tile.inner
-    return rows.stop - rows.start, columns.stop - columns.start
+def _by_slices(
+    model: FittedModel, head: EmbeddedHead, grey: PreparedImage, tiles: ShrinkingTiles
+) -> Generator[Progress, None, Tensor]:
+    """Probabilities of a tile of a volume: slices some way apart are embedded, those between lie between."""
+    (first, *corner), (count, *sides) = region_of(tiles.first)
+    known = KnownSlices.around(first, count, length=grey.shape_px[0], step=slice_step(model.spacing_px[0]))
+    parts: list[Tensor] = []
+    for number in known.numbers:
+        if parts:
+            yield tiles.progress("predicting", half_done=True)
+        window = grey.window((number, *corner), (1, *sides), head.fov_among(3))
+        with torch.inference_mode():
+            parts.append(_by_head(head, window))
+    return known.between(torch.cat(parts, dim=1), first, count)
+
+
+def region_of(tile: Tile) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """First pixel and size of a tile's output."""
+    return tuple(part.start for part in tile.inner), tuple(part.stop - part.start for part in tile.inner)

@@ -1,4 +1,4 @@
-"""Axis order: arrays as they come become `(C, Y, X)` float32 here and nowhere else."""
+"""Axis order: arrays as they come become `(C, [Z,] Y, X)` float32 here and nowhere else."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_image", "drop_singletons", "guess_axes", "to_channels_first"]
 
-_KNOWN = frozenset("CYX")
-_STACKS = frozenset("TZ")
+_KNOWN = frozenset("CZYX")
 
 
 def guess_axes(shape: Sequence[int]) -> str:
@@ -45,12 +44,12 @@ def guess_axes(shape: Sequence[int]) -> str:
         return "YXC"
     raise ImageError(
         f"axes must be given for an image of shape {tuple(shape)}, got none. "
-        'Name every axis in order, for example "CYX" or "YXC".'
+        'Name every axis in order, for example "CYX", "YXC" or "ZYX".'
     )
 
 
 def drop_singletons(array: AnyArray, axes: str) -> tuple[AnyArray, str]:
-    """Take away axes of length 1 that are not rows, columns or channels.
+    """Take away axes of length 1 that are not rows, columns or channels: a stack of one plane is a plane.
 
     Returns
     -------
@@ -61,7 +60,7 @@ def drop_singletons(array: AnyArray, axes: str) -> tuple[AnyArray, str]:
     """
     if len(axes) != array.ndim:
         raise ImageError(f"axes must name each of the image's {array.ndim} axes, got {axes!r} for shape {array.shape}.")
-    idle = tuple(i for i, name in enumerate(axes) if name not in _KNOWN and array.shape[i] == 1)
+    idle = tuple(i for i, name in enumerate(axes) if name not in "CYX" and array.shape[i] == 1)
     return array.squeeze(idle), "".join(name for i, name in enumerate(axes) if i not in idle)
 
 
@@ -73,7 +72,7 @@ def check_image(array: AnyArray, axes: str) -> None:
     array : ndarray with axes in the order of `axes`
         Any type; only real numbers pass.
     axes : str
-        Name of each axis, of "C", "Y", "X".
+        Name of each axis, of "C", "Z", "Y", "X".
 
     Raises
     ------
@@ -103,11 +102,12 @@ def to_channels_first(array: ArrayLike, axes: str) -> FloatArray:
     array : array_like with axes in the order of `axes`
         bool, integer or float, any byte order.
     axes : str
-        Name of each axis: "Y" and "X", and at most once "C". Stacks ("Z", "T") only with length 1.
+        Name of each axis: "Y" and "X", and at most once "C" and "Z". Others only with length 1; so is a volume of one
+        slice a plane.
 
     Returns
     -------
-    ndarray of shape (C, Y, X), float32
+    ndarray of shape (C, [Z,] Y, X), float32
         C-contiguous, values as they are. Whole numbers beyond 2**24 are rounded to float32.
 
     Raises
@@ -119,7 +119,7 @@ def to_channels_first(array: ArrayLike, axes: str) -> FloatArray:
     check_image(image, names)
     if "C" not in names:
         image, names = image[np.newaxis], f"C{names}"
-    moved = image.transpose([names.index(name) for name in "CYX"])
+    moved = image.transpose([names.index(name) for name in "CZYX" if name in names])
     with np.errstate(over="ignore"):
         values = moved.astype(np.float32, order="C")
     _check_still_usable(values)
@@ -127,16 +127,15 @@ def to_channels_first(array: ArrayLike, axes: str) -> FloatArray:
 
 
 def _check_axes(shape: tuple[int, ...], axes: str) -> None:
-    stacks = [name for name in axes if name in _STACKS]
-    if stacks:
+    if "T" in axes:
         raise ImageError(
-            f"image must be 2D for now, got a stack with axes {axes} and shape {shape}. "
-            f"Give one plane at a time along {' and '.join(stacks)}."
+            f"image must be of one time point, got a stack with axes {axes} and shape {shape}. "
+            "Give one time point at a time."
         )
     if len(axes) != len(shape) or len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes) <= _KNOWN:
         raise ImageError(
-            f'axes must name each axis once, "Y" and "X" and at most one "C", '
-            f'got {axes!r} for shape {shape}. Give for example "YX", "YXC" or "CYX".'
+            f'axes must name each axis once, "Y" and "X" and at most one "C" and one "Z", '
+            f'got {axes!r} for shape {shape}. Give for example "YX", "YXC", "CYX" or "ZYX".'
         )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_clicks", "write_clicks_csv"]
 
-_COLUMNS = ("y", "x", "class")
+_COLUMNS = {2: ("y", "x", "class"), 3: ("z", "y", "x", "class")}
 # Results are written as uint16 at most.
 _MAX_CLASS = 65535
 
@@ -31,9 +31,10 @@ def read_clicks(path: Path, shape_px: Sequence[int]) -> Clicks:
     ----------
     path : Path
         Labels image (PNG, TIFF, NPY; 0 = unlabelled) of the image's shape, or a CSV file with a header that names,
-        in any order, the columns y, x (pixels from the top left; pixel centres are whole numbers) and class (from 1).
+        in any order, the columns y, x (pixels from the top left; pixel centres are whole numbers), class (from 1), and
+        for a volume z (slices from 0).
     shape_px : sequence of int
-        Rows and columns of the image the clicks belong to.
+        [Slices,] rows and columns of the image the clicks belong to.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def read_clicks(path: Path, shape_px: Sequence[int]) -> Clicks:
 
 
 def write_clicks_csv(path: Path, clicks: Clicks) -> None:
-    """Write the clicks of a 2D image as a CSV file that `read_clicks` reads.
+    """Write the clicks of an image or a volume as a CSV file that `read_clicks` reads.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def write_clicks_csv(path: Path, clicks: Clicks) -> None:
     def write(target: Path) -> None:
         with target.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
-            table.writerow(_COLUMNS)
+            table.writerow(_COLUMNS[len(clicks.shape_px)])
             table.writerows(np.column_stack([clicks.positions_px, clicks.classes]).tolist())
 
     write_whole(path, write)
@@ -84,12 +85,12 @@ def _read_csv(path: Path, shape_px: tuple[int, ...]) -> Clicks:
         raise StorageError(f"`{path}` could not be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise ClicksError(f"`{path}` must be a CSV table in UTF-8, got something else ({error}).") from error
-    table = np.array(rows, np.int64).reshape(-1, 3)
-    return Clicks(table[:, :2], table[:, 2], shape_px)
+    table = np.array(rows, np.int64).reshape(-1, len(shape_px) + 1)
+    return Clicks(table[:, :-1], table[:, -1], shape_px)
 
 
-def _rows(path: Path, table: CsvReader, shape_px: tuple[int, ...]) -> list[tuple[int, int, int]]:
-    columns = _columns(path, next(table, []))
+def _rows(path: Path, table: CsvReader, shape_px: tuple[int, ...]) -> list[tuple[int, ...]]:
+    columns = _columns(path, next(table, []), _COLUMNS[len(shape_px)])
     rows = []
     for cells in table:
         if not any(cell.strip() for cell in cells):
@@ -102,21 +103,22 @@ def _rows(path: Path, table: CsvReader, shape_px: tuple[int, ...]) -> list[tuple
     return rows
 
 
-def _columns(path: Path, header: list[str]) -> list[int]:
+def _columns(path: Path, header: list[str], wanted: Sequence[str]) -> list[int]:
     names = [name.strip().lower() for name in header]
-    if any(names.count(column) != 1 for column in _COLUMNS):
+    if any(names.count(column) != 1 for column in wanted):
         raise ClicksError(
-            f"`{path}` must begin with a header that names the columns y, x and class once, separated by commas, "
-            f"got {','.join(header)[:80]!r}."
+            f"`{path}` must begin with a header that names the columns {', '.join(wanted[:-1])} and {wanted[-1]} once, "
+            f"separated by commas, got {','.join(header)[:80]!r}."
         )
-    return [names.index(column) for column in _COLUMNS]
+    return [names.index(column) for column in wanted]
 
 
-def _row(cells: list[str], shape_px: tuple[int, ...]) -> tuple[int, int, int]:
-    y, x = (int(np.floor(float(cell) + 0.5)) for cell in cells[:2])
-    number = float(cells[2])
-    if not (0 <= y < shape_px[0] and 0 <= x < shape_px[1]):
-        raise ValueError(f"the pixel must lie inside the image of shape {shape_px}, got y={y}, x={x}")
+def _row(cells: list[str], shape_px: tuple[int, ...]) -> tuple[int, ...]:
+    place = [int(np.floor(float(cell) + 0.5)) for cell in cells[:-1]]
+    number = float(cells[-1])
+    if not all(0 <= n < length for n, length in zip(place, shape_px, strict=True)):
+        got = ", ".join(f"{name}={n}" for name, n in zip("zyx"[-len(place) :], place, strict=True))
+        raise ValueError(f"the pixel must lie inside the image of shape {shape_px}, got {got}")
     if not (1 <= number <= _MAX_CLASS and number.is_integer()):
-        raise ValueError(f"the class must be a whole number from 1 to {_MAX_CLASS}, got {cells[2].strip()}")
-    return y, x, int(number)
+        raise ValueError(f"the class must be a whole number from 1 to {_MAX_CLASS}, got {cells[-1].strip()}")
+    return *place, int(number)

@@ -31,7 +31,7 @@ class ImageFile:
     ----------
     array : ndarray with axes in the order of `axes`
     axes : str
-        Name of each axis, of "C", "Y", "X".
+        Name of each axis, of "C", "Z", "Y", "X".
     """
 
     array: AnyArray
@@ -39,7 +39,7 @@ class ImageFile:
 
 
 def read_image(path: Path, *, axes: str | None = None) -> ImageFile:
-    """Read a 2D image that can be learned from or classified.
+    """Read an image or a volume that can be learned from or classified.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def read_image(path: Path, *, axes: str | None = None) -> ImageFile:
     StorageError
         If the file cannot be read from the disk.
     ImageError
-        If it is no image, is damaged, is a stack, or cannot be used; see `clicktrain.io.axes.check_image`.
+        If it is no image, is damaged, is a stack over time, or cannot be used; see `clicktrain.io.axes.check_image`.
     """
     raw = read_raw(path)
     try:
@@ -74,7 +74,7 @@ def write_tiff(path: Path, array: AnyArray, axes: str, metadata: Mapping[str, An
     array : ndarray with axes in the order of `axes`
         Any type that TIFF knows.
     axes : str
-        "YX" or "CYX"; each channel becomes a page.
+        "YX", "CYX", "ZYX" or "CZYX"; each channel of each slice becomes a page.
     metadata : mapping, optional
         JSON values that are stored beside the axes in the ImageDescription.
 
@@ -108,6 +108,6 @@ def _with_axes(array: AnyArray, axes: str | None) -> tuple[AnyArray, str]:
     if unknown:
         raise ImageError(
             f"axes must be known, got {names} for shape {array.shape}, where {unknown[0]} could be anything. "
-            'Give the axes, for example "CYX" for channels.'
+            'Give the axes, for example "CYX" for channels or "ZYX" for a volume.'
         )
     return array, names

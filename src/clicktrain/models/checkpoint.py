@@ -23,7 +23,7 @@ __all__ = ["FORMAT_VERSION", "model_kind", "pack", "unpack"]
 S = TypeVar("S", bound=BaseModel)
 
 # 2 adds pretrained embedding, trees and what is done to a whole image; files of format 1 have none of these.
-# 3 adds the kind of model; older files are models of pixels.
+# 3 adds volumes and the kind of model; older files are models of the pixels of 2D images.
 FORMAT_VERSION = 3
 _PIXEL = "pixel"
 _KINDS = {

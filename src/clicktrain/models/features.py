@@ -10,6 +10,8 @@ import torch
 from clicktrain.engine.border import reflect_pad, same_size_margins
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from clicktrain.models.nets import PixelNet
@@ -24,57 +26,57 @@ class PreparedImage:
 
     Parameters
     ----------
-    padded : Tensor of shape (1, C, Y + fov - 1, X + fov - 1)
+    padded : Tensor of shape (1, C, [Z + fov - 1,] Y + fov - 1, X + fov - 1)
     shape_px : tuple of int
-        (Y, X) of the image itself.
+        ([Z,] Y, X) of the image itself.
     fov : tuple of int
-        Field of view that the border was made for, (y, x).
+        Field of view that the border was made for, ([z,] y, x).
     """
 
     padded: Tensor
-    shape_px: tuple[int, int]
-    fov: tuple[int, int]
+    shape_px: tuple[int, ...]
+    fov: tuple[int, ...]
 
-    def window(self, origin: tuple[int, int], size: tuple[int, int], fov: tuple[int, int]) -> Tensor:
+    def window(self, origin: Sequence[int], size: Sequence[int], fov: Sequence[int]) -> Tensor:
         """Cut out what a patch network with a field of view up to `self.fov` needs for the outputs in a region.
 
         Parameters
         ----------
-        origin : tuple of int
-            First output row and column.
-        size : tuple of int
-            Output rows and columns.
-        fov : tuple of int
+        origin : sequence of int
+            First output pixel, along each axis.
+        size : sequence of int
+            Output pixels along each axis.
+        fov : sequence of int
 
         Returns
         -------
         Tensor of shape (1, C, size + fov - 1)
         """
-        (y, x), (rows, columns) = (
-            [o + (mine - its) // 2 for o, mine, its in zip(origin, self.fov, fov, strict=True)],
-            [n + f - 1 for n, f in zip(size, fov, strict=True)],
-        )
-        return self.padded[:, :, y : y + rows, x : x + columns]
+        starts = [o + (mine - its) // 2 for o, mine, its in zip(origin, self.fov, fov, strict=True)]
+        parts = [slice(start, start + n + f - 1) for start, n, f in zip(starts, size, fov, strict=True)]
+        return self.padded[(slice(None), slice(None), *parts)]
 
 
-def prepare(image: Tensor, statistics: ChannelStatistics, fov: tuple[int, int], *, least_px: int = 1) -> PreparedImage:
+def prepare(
+    image: Tensor, statistics: ChannelStatistics, fov: Sequence[int], *, least_px: Sequence[int] = ()
+) -> PreparedImage:
     """Normalise an image and reflect it at its border.
 
     Parameters
     ----------
-    image : Tensor of shape (C, Y, X)
+    image : Tensor of shape (C, [Z,] Y, X)
     statistics : ChannelStatistics
-    fov : tuple of int
-        Field of view of the patch classifier, (y, x).
-    least_px : int
-        Reflect further, at the far ends, so that at least `least_px` outputs fit along each axis.
+    fov : sequence of int
+        Field of view of the patch classifier, ([z,] y, x).
+    least_px : sequence of int, optional
+        Reflect further, at the far ends, so that at least so many outputs fit along each axis.
     """
-    shape = (image.shape[1], image.shape[2])
+    shape = tuple(image.shape[1:])
     margins = [
-        (before, after + max(0, least_px - size))
-        for (before, after), size in zip(same_size_margins(fov), shape, strict=True)
+        (before, after + max(0, least - size))
+        for (before, after), size, least in zip(same_size_margins(fov), shape, least_px or shape, strict=True)
     ]
-    return PreparedImage(reflect_pad(statistics.apply(image)[None], margins), shape, fov)
+    return PreparedImage(reflect_pad(statistics.apply(image)[None], margins), shape, tuple(fov))
 
 
 def grey_view(prepared: PreparedImage) -> PreparedImage:
@@ -82,14 +84,15 @@ def grey_view(prepared: PreparedImage) -> PreparedImage:
     if prepared.padded.shape[1] == 1:
         return prepared
     grey = prepared.padded.mean(dim=1, keepdim=True)
-    whole = PreparedImage(grey, prepared.shape_px, prepared.fov).window((0, 0), prepared.shape_px, (1, 1))
+    first, one = (0,) * len(prepared.shape_px), (1,) * len(prepared.shape_px)
+    whole = PreparedImage(grey, prepared.shape_px, prepared.fov).window(first, prepared.shape_px, one)
     # Of the image without its border, so that it does not depend on how wide the border is.
     deviation, mean = torch.std_mean(whole, correction=0)
     return PreparedImage((grey - mean) / deviation.clamp_min(1e-6), prepared.shape_px, prepared.fov)
 
 
 def stem_features(
-    net: PixelNet, prepared: PreparedImage, origin: tuple[int, int], size: tuple[int, int], context_fov: tuple[int, int]
+    net: PixelNet, prepared: PreparedImage, origin: Sequence[int], size: Sequence[int], context_fov: Sequence[int]
 ) -> Tensor:
     """Compute the stem's features for the outputs in a region.
 
@@ -97,18 +100,17 @@ def stem_features(
     ----------
     net : PixelNet
     prepared : PreparedImage
-    origin : tuple of int
-        First output row and column.
-    size : tuple of int
-        Output rows and columns.
-    context_fov : tuple of int
+    origin : sequence of int
+        First output pixel, along each axis.
+    size : sequence of int
+        Output pixels along each axis.
+    context_fov : sequence of int
         Field of view of the context network, which needs that many features per output.
 
     Returns
     -------
     Tensor of shape (1, F, size + context_fov - 1)
     """
-    stem_y, stem_x = net.stem.exact_fov
-    fov = (stem_y + context_fov[0] - 1, stem_x + context_fov[1] - 1)
+    fov = [its + context - 1 for its, context in zip(net.stem.exact_fov, context_fov, strict=True)]
     features: Tensor = net.stem(prepared.window(origin, size, fov))
     return features

@@ -15,6 +15,7 @@ from clicktrain.models.forest import Forest
 from clicktrain.models.nets import PixelNet, build_network
 from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.models.pretrained import EmbeddedHead, Embedding
+from clicktrain.models.volume_stem import VolumeStem
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,19 +64,31 @@ class FittedModel:
     @classmethod
     def of(cls, net: PixelNet, classes: tuple[int, ...], statistics: ChannelStatistics) -> FittedModel:
         """Make the dense forms and put everything together."""
-        dense = tuple(densify(member, ndim=2, fov=member.fov_px) for member in net.context_nets)
+        dense = tuple(densify(member, ndim=len(net.fov), fov=member.fov_px) for member in net.context_nets)
         return cls(net, dense, classes, statistics)
 
     @property
-    def context_fov(self) -> tuple[int, int]:
-        """Field of view of the context network on the features, (y, x)."""
-        return self.dense[0].fov[0], self.dense[0].fov[1]
+    def ndim(self) -> int:
+        """Spatial axes: 2 for images, 3 for volumes."""
+        return len(self.net.fov)
 
     @property
-    def fov(self) -> tuple[int, int]:
-        """Field of view of the whole patch classifier on the image, (y, x), in pixels."""
-        sides_px = [self.net.fov_px] if self.embedded is None else [self.net.fov_px, *self.embedded.fov]
-        return max(sides_px), max(sides_px)
+    def context_fov(self) -> tuple[int, ...]:
+        """Field of view of the context network on the features, ([z,] y, x)."""
+        return self.dense[0].fov
+
+    @property
+    def fov(self) -> tuple[int, ...]:
+        """Field of view of the whole patch classifier on the image, ([z,] y, x), in pixels."""
+        if self.embedded is None:
+            return self.net.fov
+        return tuple(max(pair) for pair in zip(self.net.fov, self.embedded.fov_among(self.ndim), strict=True))
+
+    @property
+    def spacing_px(self) -> tuple[float, ...]:
+        """Distance of neighbouring pixels along each axis, in pixels of a slice."""
+        stem = self.net.stem
+        return (stem.slice_distance_px, 1.0, 1.0) if isinstance(stem, VolumeStem) else (1.0, 1.0)
 
     @property
     def n_parameters(self) -> int:

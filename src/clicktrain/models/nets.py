@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clicktrain.models.stem import ScaleSpaceStem
+from clicktrain.models.volume_stem import VolumeStem
 
 if TYPE_CHECKING:
     from clicktrain.config import NetworkConfig
@@ -32,27 +33,27 @@ class Standardise(nn.Module):
 
         Parameters
         ----------
-        features : Tensor of shape (B, C, Y, X)
+        features : Tensor of shape (B, C, [Z,] Y, X)
         """
-        deviation, mean = torch.std_mean(features, dim=(0, 2, 3), correction=0)
+        deviation, mean = torch.std_mean(features, dim=(0, *range(2, features.ndim)), correction=0)
         self.mean.copy_(mean)
         # A feature without variation carries nothing: leave its scale alone instead of dividing by zero.
         self.deviation.copy_(torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Standardise features of shape (B, C, Y, X)."""
-        scale, shift = self._scale_and_shift()
+        """Standardise features of shape (B, C, [Z,] Y, X)."""
+        scale, shift = self._scale_and_shift(features.ndim)
         # One pass over the memory; features are the largest tensors there are.
         return torch.addcmul(shift, features, scale)
 
     def apply_(self, features: Tensor) -> Tensor:
-        """Standardise features of shape (B, C, Y, X) in place."""
-        scale, shift = self._scale_and_shift()
+        """Standardise features of shape (B, C, [Z,] Y, X) in place."""
+        scale, shift = self._scale_and_shift(features.ndim)
         return features.mul_(scale).add_(shift)
 
-    def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
-        scale = self.deviation.reciprocal()
-        return scale.view(1, -1, 1, 1), (-self.mean * scale).view(1, -1, 1, 1)
+    def _scale_and_shift(self, axes: int) -> tuple[Tensor, Tensor]:
+        scale, shape = self.deviation.reciprocal(), (1, -1, *(1,) * (axes - 2))
+        return scale.view(shape), (-self.mean * scale).view(shape)
 
 
 class ContextNet(nn.Module):
@@ -72,6 +73,8 @@ class ContextNet(nn.Module):
         Number of 3x3 convolutions.
     dropout : float
         Share of the heads' input channels left out in training.
+    ndim : int
+        Spatial axes, 2 or 3.
 
     Attributes
     ----------
@@ -84,17 +87,20 @@ class ContextNet(nn.Module):
     arXiv 1702.06506: the values of one pixel at all levels as input of the head.
     """
 
-    def __init__(self, in_channels: int, n_classes: int, *, width: int, levels: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, in_channels: int, n_classes: int, *, width: int, levels: int, dropout: float = 0.0, ndim: int = 2
+    ) -> None:
         super().__init__()
+        convolution, channel_dropout = (nn.Conv2d, nn.Dropout2d) if ndim == 2 else (nn.Conv3d, nn.Dropout3d)
         strides = [2] * (levels - 1) + [1]
-        self.fov_px = 2 ** (levels + 1) - 1
-        self.mix = nn.Conv2d(in_channels, width, 1)
-        self.convs = nn.ModuleList([nn.Conv2d(width, width, 3, stride=stride) for stride in strides])
+        self.ndim, self.fov_px = ndim, 2 ** (levels + 1) - 1
+        self.mix = convolution(in_channels, width, 1)
+        self.convs = nn.ModuleList([convolution(width, width, 3, stride=stride) for stride in strides])
         self.activation = nn.ReLU()
         # Whole channels at a time: a mask of the size of the map would take longer to draw than a convolution takes.
-        self.dropout = nn.Dropout2d(dropout)
-        self.heads = nn.ModuleList([nn.Conv2d(width, n_classes, 1) for _ in range(levels + 1)])
-        self.skip = nn.Conv2d(in_channels, n_classes, 1)
+        self.dropout = channel_dropout(dropout)
+        self.heads = nn.ModuleList([convolution(width, n_classes, 1) for _ in range(levels + 1)])
+        self.skip = convolution(in_channels, n_classes, 1)
         nn.init.zeros_(self.skip.weight)
         nn.init.zeros_(self.skip.bias)  # type: ignore[arg-type]
         self._centres_px = [2 ** (levels - level) - 1 for level in range(levels + 1)]
@@ -104,27 +110,27 @@ class ContextNet(nn.Module):
 
         Parameters
         ----------
-        features : Tensor of shape (B, C, fov, fov)
+        features : Tensor of shape (B, C, [fov,] fov, fov)
 
         Returns
         -------
-        Tensor of shape (B, K, 1, 1)
+        Tensor of shape (B, K, [1,] 1, 1)
         """
         # Heads before crops: in the dense network a crop of many channels would be a copy as large as the image.
         values = self.activation(self.mix(features))
         head, *heads = self.heads
-        scores = _centre(self.skip(features), self._centres_px[0])
-        scores = scores + _centre(head(self.dropout(values)), self._centres_px[0])
+        scores = _centre(self.skip(features), self._centres_px[0], self.ndim)
+        scores = scores + _centre(head(self.dropout(values)), self._centres_px[0], self.ndim)
         for conv, head, centre_px in zip(self.convs, heads, self._centres_px[1:], strict=True):
             values = self.activation(conv(values))
-            scores = scores + _centre(head(self.dropout(values)), centre_px)
+            scores = scores + _centre(head(self.dropout(values)), centre_px, self.ndim)
         return scores
 
 
-def _centre(values: Tensor, margin_px: int) -> Tensor:
+def _centre(values: Tensor, margin_px: int, ndim: int) -> Tensor:
     if margin_px == 0:
         return values
-    return values[:, :, margin_px:-margin_px, margin_px:-margin_px]
+    return values[(slice(None), slice(None), *(slice(margin_px, -margin_px),) * ndim)]
 
 
 class PixelNet(nn.Module):
@@ -132,23 +138,23 @@ class PixelNet(nn.Module):
 
     Parameters
     ----------
-    stem : ScaleSpaceStem
+    stem : ScaleSpaceStem or VolumeStem
     standardise : Standardise
     members : list of ContextNet
         Their scores are averaged.
 
     Attributes
     ----------
-    fov_px : int
-        Side of the patch.
+    fov : tuple of int
+        Sides of the patch, ([z,] y, x), in pixels.
     """
 
-    def __init__(self, stem: ScaleSpaceStem, standardise: Standardise, members: list[ContextNet]) -> None:
+    def __init__(self, stem: ScaleSpaceStem | VolumeStem, standardise: Standardise, members: list[ContextNet]) -> None:
         super().__init__()
         self.stem = stem
         self.standardise = standardise
         self.members = nn.ModuleList(members)
-        self.fov_px = stem.exact_fov[0] + members[0].fov_px - 1
+        self.fov = tuple(side + members[0].fov_px - 1 for side in stem.exact_fov)
 
     @property
     def context_nets(self) -> list[ContextNet]:
@@ -160,11 +166,11 @@ class PixelNet(nn.Module):
 
         Parameters
         ----------
-        patch : Tensor of shape (B, C, fov, fov)
+        patch : Tensor of shape (B, C, [fov,] fov, fov)
 
         Returns
         -------
-        Tensor of shape (B, K, 1, 1)
+        Tensor of shape (B, K, [1,] 1, 1)
         """
         features = self.standardise(self.stem(patch))
         scores: Tensor = self.members[0](features)
@@ -188,11 +194,24 @@ def build_network(
     seed : int
         The same seed gives the same weights; the global random state is left alone.
     """
-    stem = ScaleSpaceStem(in_channels, config.sigmas_px)
+    stem = _stem(config, in_channels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         members = [
-            ContextNet(stem.out_channels, n_classes, width=config.width, levels=config.levels, dropout=dropout)
+            ContextNet(
+                stem.out_channels,
+                n_classes,
+                width=config.width,
+                levels=config.levels,
+                dropout=dropout,
+                ndim=config.ndim,
+            )
             for _ in range(config.members)
         ]
     return PixelNet(stem, Standardise(stem.out_channels), members)
+
+
+def _stem(config: NetworkConfig, in_channels: int) -> ScaleSpaceStem | VolumeStem:
+    if config.ndim == 2:
+        return ScaleSpaceStem(in_channels, config.sigmas_px)
+    return VolumeStem(in_channels, config.sigmas_px, slice_distance_px=config.slice_distance_px)

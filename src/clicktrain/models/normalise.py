@@ -33,7 +33,7 @@ class ChannelStatistics:
 
         Parameters
         ----------
-        image : Tensor of shape (C, Y, X)
+        image : Tensor of shape (C, [Z,] Y, X)
         """
         # Channel by channel, so that the copy in double precision is small; on the CPU, as some GPUs know no doubles.
         pairs = [torch.std_mean(channel.cpu().double(), correction=0) for channel in image]
@@ -53,11 +53,11 @@ class ChannelStatistics:
 
         Parameters
         ----------
-        image : Tensor of shape (C, Y, X)
+        image : Tensor of shape (C, [Z,] Y, X)
 
         Returns
         -------
-        Tensor of shape (C, Y, X), float32
+        Tensor of shape (C, [Z,] Y, X), float32
         """
         normalised = torch.empty_like(image, dtype=torch.float32)
         for channel, target, mean, deviation in zip(image, normalised, self.mean, self.deviation, strict=True):

@@ -64,6 +64,11 @@ class Embedding(nn.Module):
         return penalty, sharpness
 
 
+def _slices(grey: Tensor) -> Tensor:
+    """An image as it is; of a volume (1, 1, Z, Y, X) its slices, (Z, 1, Y, X)."""
+    return grey if grey.ndim == 4 else grey[0].transpose(0, 1)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class EmbeddedHead:
     """Classifies pixels by their embedding.
@@ -98,6 +103,10 @@ class EmbeddedHead:
         """Field of view, (y, x), in pixels."""
         return self.trunk.fov[0], self.trunk.fov[1]
 
+    def fov_among(self, ndim: int) -> tuple[int, ...]:
+        """Field of view, ([z,] y, x), in pixels; of a volume it sees one slice at a time."""
+        return (*(1,) * (ndim - 2), *self.fov)
+
     def fitted(self, clicked: Tensor, targets: Tensor, n_classes: int) -> EmbeddedHead:
         """Fit the head to clicked pixels, in closed form.
 
@@ -119,19 +128,22 @@ class EmbeddedHead:
 
         Parameters
         ----------
-        grey : Tensor of shape (1, 1, Y + fov - 1, X + fov - 1)
-        places : Tensor of shape (N, 2), int64
-            Rows and columns.
+        grey : Tensor of shape (1, 1, [Z,] Y + fov - 1, X + fov - 1)
+        places : Tensor of shape (N, ndim), int64
+            [Slices,] rows and columns.
         """
-        positions = torch.cat((torch.zeros_like(places[:, :1]), places), dim=1)
-        return self.trunk.at(grey, positions)
+        if grey.ndim == 4:
+            places = torch.cat((torch.zeros_like(places[:, :1]), places), dim=1)
+        return self.trunk.at(_slices(grey), places)
 
     def embed(self, grey: Tensor) -> Tensor:
-        """Embed every pixel of an image (1, 1, Y + fov - 1, X + fov - 1), giving (1, D, Y, X)."""
-        maps: Tensor = self.trunk(grey)
-        return maps
+        """Embed every pixel of (1, 1, [Z,] Y + fov - 1, X + fov - 1), giving (1, D, [Z,] Y, X)."""
+        maps: Tensor = self.trunk(_slices(grey))
+        return maps if grey.ndim == 4 else maps.transpose(0, 1)[None]
 
     def probabilities_of(self, maps: Tensor) -> Tensor:
-        """Classify pixels, (K, Y, X), by their embeddings (1, D, Y, X)."""
+        """Classify pixels, (K, [Z,] Y, X), by their embeddings (1, D, [Z,] Y, X)."""
         weight, offset = self.coefficients[:, :-1, None, None], self.coefficients[:, -1]
-        return F.softmax(F.conv2d(maps, weight, offset)[0], dim=0)
+        if maps.ndim == 4:
+            return F.softmax(F.conv2d(maps, weight, offset)[0], dim=0)
+        return F.softmax(F.conv2d(maps[0].transpose(0, 1), weight, offset).transpose(0, 1), dim=0)

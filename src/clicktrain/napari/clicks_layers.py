@@ -142,25 +142,24 @@ def source_of(layer: ClicksLayer, infos: Iterable[ClassInfo], active: int) -> Cl
 
 def new_labels(image: Image, blank: Any, active: int) -> Labels:
     """Return a Labels layer of `blank` lying on `image`, for clicks of class `active`."""
-    layer = Labels(
-        blank, name=f"{image.name} clicks", metadata=mark("clicks", image), opacity=1.0, **spatial_transform(image)
-    )
+    place = spatial_transform(image, blank.ndim)
+    layer = Labels(blank, name=f"{image.name} clicks", metadata=mark("clicks", image), opacity=1.0, **place)
     layer.brush_size = BRUSH_PX
     layer.selected_label = active
     return layer
 
 
-def new_points(image: Image, active: int) -> Points:
-    """Return an empty Points layer lying on `image`, for clicks of class `active`."""
+def new_points(image: Image, ndim: int, active: int) -> Points:
+    """Return an empty Points layer of 2 or 3 axes lying on `image`, for clicks of class `active`."""
     return Points(
-        ndim=2,
+        ndim=ndim,
         name=f"{image.name} clicks",
         metadata=mark("clicks", image),
         features={_FEATURE: []},
         feature_defaults={_FEATURE: active},
         size=BRUSH_PX * 2,
         border_width=0.1,
-        **spatial_transform(image),
+        **spatial_transform(image, ndim),
     )
 
 
@@ -209,8 +208,8 @@ def _hex(rgba: Iterable[float]) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _in_image(point: Any, layer: Points, image: Image) -> tuple[float, float]:
+def _in_image(point: Any, layer: Points, image: Image) -> tuple[float, ...]:
     world = layer.data_to_world(point)
     # A layer of fewer axes lies in the last axes of the world.
-    y, x = image.world_to_data((*[0.0] * (image.ndim - len(world)), *world))[-2:]
-    return float(y), float(x)
+    place = image.world_to_data((*[0.0] * (image.ndim - len(world)), *world))
+    return tuple(float(n) for n in place[-layer.ndim :])

@@ -16,7 +16,7 @@ from clicktrain.napari.class_table import ClassTableWidget
 from clicktrain.napari.clicks_follower import ClicksFollower
 from clicktrain.napari.clicks_layers import new_labels, new_points, take_up
 from clicktrain.napari.controls import Controls
-from clicktrain.napari.layers import array_of, axes_of
+from clicktrain.napari.layers import array_of, axes_of, spacing_of
 from clicktrain.napari.results import recolor, show_prediction
 from clicktrain.napari.source_panel import SourcePanel
 from clicktrain.napari.tabs import Tabs
@@ -142,7 +142,8 @@ class ClickTrainWidget(QWidget):
         self.session.clear_image()
         if image is not None:
             with self._telling():
-                self.session.set_image(array_of(image), axes_of(image, self.source.stack_axes), image.name)
+                axes = axes_of(image, self.source.stack_axes)
+                self.session.set_image(array_of(image), axes, image.name, spacing=spacing_of(image, axes))
         self.source.refresh_clicks()
         self._use_clicks_layer()
 
@@ -166,7 +167,10 @@ class ClickTrainWidget(QWidget):
             blank = self.session.blank_labels()
             if image is None:
                 return
-            layer = new_labels(image, blank, active) if self.source.new_kind == "Labels" else new_points(image, active)
+            if self.source.new_kind == "Labels":
+                layer = new_labels(image, blank, active)
+            else:
+                layer = new_points(image, blank.ndim, active)
             self._viewer.add_layer(layer)
             take_up(layer)
             self.source.clicks_layer = layer

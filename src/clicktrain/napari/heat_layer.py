@@ -54,7 +54,7 @@ def show_heat_map(viewer: ViewerModel, image: Image, heat: HeatMap) -> Image:
 
 def _place(image: Image, heat: HeatMap) -> dict[str, Any]:
     """Return the image's place in the world, as it is for the cells of the grid."""
-    place = spatial_transform(image)
+    place = spatial_transform(image, 2)
     to_world = Affine(**{name: place[name] for name in ("scale", "translate", "rotate", "shear")})
     place["translate"] = to_world(heat.grid.translate_px)
     place["scale"] = place["scale"] * heat.grid.scale_px

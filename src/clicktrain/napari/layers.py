@@ -21,14 +21,21 @@ __all__ = [
     "is_result",
     "is_stack",
     "label_colors",
+    "likely_axes",
     "mark",
     "note_of",
     "result_of",
+    "spacing_of",
     "spatial_transform",
 ]
 
 # Layers that ClickTrain makes say so here: {"role": "clicks" | "classes" | "confidence" | "heat map", ...}.
 METADATA_KEY = "clicktrain"
+
+_CHANNELS = ("c", "ch", "channel", "channels")
+_DEPTH = ("z", "depth", "plane", "slice")
+# A stack of so few planes and without names is taken for channels.
+_MOST_CHANNELS = 4
 
 # Painted over where a label has no class yet.
 UNKNOWN_COLOR = "#808080"
@@ -61,7 +68,14 @@ def is_stack(layer: Image) -> bool:
     return not layer.rgb and layer.ndim == 3
 
 
-def axes_of(layer: Image, stack_axes: str = "CYX") -> str:
+def likely_axes(layer: Image) -> str:
+    """Return what the axes of a stack most likely are: a volume's, unless its name or length says channels."""
+    name = str(layer.axis_labels[0]).strip().lower()
+    few = array_of(layer).shape[0] <= _MOST_CHANNELS and name not in _DEPTH
+    return "CYX" if name in _CHANNELS or few else "ZYX"
+
+
+def axes_of(layer: Image, stack_axes: str = "ZYX") -> str:
     """Return axis names for the layer's array; `stack_axes` says what the axes of a stack are.
 
     Raises
@@ -71,12 +85,13 @@ def axes_of(layer: Image, stack_axes: str = "CYX") -> str:
     """
     if is_stack(layer):
         return stack_axes
-    if layer.ndim != 2:
+    if layer.ndim > 3:
         raise ImageError(
-            f"image layer must have 2 axes, be RGB, or have channels and 2 axes, got {layer.ndim} axes in "
+            f"image layer must have 2 or 3 axes, or be RGB with as many, got {layer.ndim} axes in "
             f"{layer.name!r}. Split the layer first."
         )
-    return "YXC" if layer.rgb else "YX"
+    axes: str = "ZYX"[-layer.ndim :]
+    return f"{axes}C" if layer.rgb else axes
 
 
 def array_of(layer: Image) -> Any:
@@ -84,9 +99,14 @@ def array_of(layer: Image) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def spatial_transform(layer: Image) -> dict[str, Any]:
-    """Return the layer's place in the world as keyword arguments for a layer of its last two axes."""
-    kept = [layer.ndim - 2, layer.ndim - 1]
+def spacing_of(layer: Image, axes: str) -> tuple[float, ...] | None:
+    """Return the distance of a volume's neighbouring pixels along z, y and x; None if the axes are an image's."""
+    return tuple(float(step) for step in layer.scale[-3:]) if "Z" in axes else None
+
+
+def spatial_transform(layer: Image, ndim: int) -> dict[str, Any]:
+    """Return the layer's place in the world as keyword arguments for a layer of its last axes, 2 or 3."""
+    kept = list(range(layer.ndim - ndim, layer.ndim))
     affine_kept = [*kept, layer.ndim]
     return {
         "scale": layer.scale[kept],
@@ -104,7 +124,7 @@ def _spatial_shear(layer: Image, kept: list[int]) -> Any:
         return layer.shear[kept][:, kept]
     # napari flattens the shear matrix to its entries above the diagonal, row by row.
     pairs = list(combinations(range(layer.ndim), 2))
-    return layer.shear[[pairs.index((kept[0], kept[1]))]]
+    return layer.shear[[pairs.index(pair) for pair in combinations(kept, 2)]]
 
 
 def label_colors(infos: Iterable[ClassInfo]) -> dict[int | None, str]:

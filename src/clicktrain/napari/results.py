@@ -46,16 +46,21 @@ def recolor(layers: LayerList, image: Image, infos: Iterable[ClassInfo]) -> None
 
 
 def _show(layers: LayerList, image: Image, role: str, data: Any, new: Callable[..., Layer]) -> Any:
+    place = spatial_transform(image, data.ndim)
     layer = result_of(layers, image, role)
+    if layer is not None and layer.ndim != data.ndim:
+        # The axes of the image were taken for others before.
+        layers.remove(layer)
+        layer = None
     if layer is None:
         active = layers.selection.active
-        layer = new(data, name=f"{image.name} {role}", metadata=mark(role, image), **spatial_transform(image))
+        layer = new(data, name=f"{image.name} {role}", metadata=mark(role, image), **place)
         # Just above the image and so below the clicks, which the user goes on painting.
         layers.insert(layers.index(image) + 1, layer)
         layers.selection.active = active
         return layer
     layer.data = data
-    for name, value in spatial_transform(image).items():
+    for name, value in place.items():
         setattr(layer, name, value)
     return layer
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels, Points
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QWidget
 
+from clicktrain.errors import ImageError
 from clicktrain.napari.layer_choice import LayerChoice
-from clicktrain.napari.layers import array_of, is_result, is_stack, note_of
+from clicktrain.napari.layers import array_of, axes_of, is_result, is_stack, likely_axes, note_of
+from clicktrain.session.values import spatial
 
 if TYPE_CHECKING:
     from napari.components import LayerList
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SourcePanel"]
 
 # What the axes of a three-dimensional layer can mean; the text is what people read.
-_STACK_AXES = {"channels, y, x": "CYX"}
+_STACK_AXES = {"z, y, x (a volume)": "ZYX", "channels, y, x": "CYX"}
 
 
 class SourcePanel(QWidget):
@@ -37,7 +39,7 @@ class SourcePanel(QWidget):
         self._clicks = LayerChoice(layers, self._holds_clicks, "The Labels or Points layer that holds the clicks")
         self._axes = QComboBox()
         self._axes.addItems(_STACK_AXES)
-        self._axes.setToolTip("What the axes of this layer are; stacks over depth or time cannot be classified yet")
+        self._axes.setToolTip("What the axes of this layer are: a volume is classified as a whole, in 3D")
         self._kind = QComboBox()
         self._kind.addItems(["Labels", "Points"])
         self._kind.setToolTip("Paint strokes in a Labels layer, or set points in a Points layer")
@@ -92,14 +94,26 @@ class SourcePanel(QWidget):
         self.image_changed.emit()
 
     def _show_axes(self) -> None:
-        self._form.setRowVisible(self._axes, self.image is not None and is_stack(self.image))
+        image = self.image
+        self._form.setRowVisible(self._axes, image is not None and is_stack(image))
+        if image is not None and is_stack(image):
+            # What follows a new image is told of once, by whoever calls.
+            with QSignalBlocker(self._axes):
+                self._axes.setCurrentIndex(list(_STACK_AXES.values()).index(likely_axes(image)))
 
     def _holds_clicks(self, layer: Layer) -> bool:
         if self.image is None or is_result(layer) or note_of(layer).get("image") not in (None, self.image.unique_id):
             return False
+        shape = self._spatial_shape(self.image)
         if isinstance(layer, Points):
-            return bool(layer.ndim == 2)
-        return isinstance(layer, Labels) and not layer.multiscale and layer.data.shape == _plane_shape(self.image)
+            return bool(layer.ndim == len(shape))
+        return isinstance(layer, Labels) and not layer.multiscale and layer.data.shape == shape
+
+    def _spatial_shape(self, image: Image) -> tuple[int, ...]:
+        try:
+            return spatial(array_of(image).shape, axes_of(image, self.stack_axes))
+        except ImageError:
+            return ()
 
     def _lay_out(self) -> None:
         new = QHBoxLayout()
@@ -116,8 +130,3 @@ class SourcePanel(QWidget):
 
 def _is_image(layer: Layer) -> bool:
     return isinstance(layer, Image) and not is_result(layer)
-
-
-def _plane_shape(image: Image) -> tuple[int, ...]:
-    shape = tuple(array_of(image).shape)
-    return shape[:2] if image.rgb else shape[-2:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from clicktrain.clicks import Clicks
@@ -18,7 +19,7 @@ class Look(Protocol):
     """An image that was taken in."""
 
     def predict_proba(self, clicks: Clicks) -> FloatArray:
-        """Return (K, Y, X) probabilities in the order of `clicks.present`, within a blink."""
+        """Return (K, [Z,] Y, X) probabilities in the order of `clicks.present`, within a blink."""
 
 
 class Classifier(Protocol):
@@ -36,19 +37,31 @@ class Classifier(Protocol):
     def class_infos(self, infos: tuple[ClassInfo, ...]) -> None: ...
 
     def fit(
-        self, images: Any, labels: Clicks, *, axes: str | None = None, progress: ProgressCallback | None = None
+        self,
+        images: Any,
+        labels: Clicks,
+        *,
+        axes: str | None = None,
+        spacing: Sequence[float] | None = None,
+        progress: ProgressCallback | None = None,
     ) -> Self:
         """Learn from nothing."""
 
     def partial_fit(
-        self, images: Any, labels: Clicks, *, axes: str | None = None, progress: ProgressCallback | None = None
+        self,
+        images: Any,
+        labels: Clicks,
+        *,
+        axes: str | None = None,
+        spacing: Sequence[float] | None = None,
+        progress: ProgressCallback | None = None,
     ) -> Self:
         """Go on learning."""
 
     def predict_proba(
         self, image: Any, *, axes: str | None = None, progress: ProgressCallback | None = None
     ) -> FloatArray:
-        """Return (K, Y, X) probabilities in the order of `classes_`."""
+        """Return (K, [Z,] Y, X) probabilities in the order of `classes_`."""
 
     def look(self, image: Any, *, axes: str | None = None, progress: ProgressCallback | None = None) -> Look | None:
         """Take in an image, so that its clicks can be answered at once; None where that cannot be done."""

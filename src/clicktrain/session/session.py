@@ -60,6 +60,7 @@ class Session:
         self._image: ImageInput | None = None
         self._clicks: Clicks | None = None
         self._looked_at: tuple[ImageInput, Look | None] | None = None
+        self._last: Prediction | None = None
         self._runner = Runner()
         self._forward_signals()
 
@@ -102,24 +103,28 @@ class Session:
         """Return an empty labels image for the open image."""
         return np.zeros(self._open_image().shape_px, np.uint8)
 
-    def set_image(self, array: Any, axes: str, name: str = "image") -> None:
+    def set_image(
+        self, array: Any, axes: str, name: str = "image", *, spacing: tuple[float, ...] | None = None
+    ) -> None:
         """Open an image; work for the one before stops, its clicks are put away.
 
         Parameters
         ----------
-        array : array_like of shape (Y, X), (Y, X, C) or (C, Y, X)
+        array : array_like of shape (Y, X), (Y, X, C), (C, Y, X), (Z, Y, X), (Z, Y, X, C) or (C, Z, Y, X)
             Kept by reference; lazy arrays are read when work starts.
         axes : str
-            One letter per axis, of "Y", "X" and "C".
+            One letter per axis, of "Z", "Y", "X" and "C".
         name : str
             Name to show to people.
+        spacing : tuple of float, optional
+            Distance of a volume's neighbouring pixels along z, y and x, in any unit.
 
         Raises
         ------
         ImageError
             If `axes` does not fit the array.
         """
-        image = ImageInput(array, axes, name)
+        image = ImageInput(array, axes, name, spacing)
         self.clear_image()
         self._image = image
 
@@ -128,7 +133,7 @@ class Session:
         self.cancel()
         self._image = None
         # It can be as large as a gigabyte.
-        self._looked_at = None
+        self._looked_at = self._last = None
         self.set_clicks(None)
 
     def set_clicks(self, clicks: Clicks | None) -> None:
@@ -151,7 +156,7 @@ class Session:
         self.set_clicks(Clicks.from_labels(labels, self._open_image().shape_px))
 
     def set_points(self, points: ArrayLike, classes: ArrayLike) -> None:
-        """Take the clicks from points of shape (N, 2) in pixels and their class numbers.
+        """Take the clicks from points of shape (N, ndim) in pixels and their class numbers.
 
         Raises
         ------
@@ -197,9 +202,7 @@ class Session:
         with self._telling_failure():
             image = self._open_image()
             self._check_fitted()
-            self._runner.submit(
-                _CLASSIFY, lambda task: classify(task, self._get_classifier(), image), self.events.predicted.emit
-            )
+            self._runner.submit(_CLASSIFY, lambda task: classify(task, self._get_classifier(), image), self._publish)
 
     def save_model(self, path: str | PathLike[str]) -> None:
         """Write the classifier with the table's names and colours to a model file; `saved` or `failed` answers."""
@@ -266,12 +269,14 @@ class Session:
             task.check()
             self._looked_at = looked_at
         if looked_at[1] is not None:
-            first = glimpse(task, looked_at[1], image, clicks)
+            before = self._last if self._last is not None and self._last.image is image else None
+            first = glimpse(task, looked_at[1], image, clicks, before)
             task.check()
             self.events.glimpsed.emit(first)
 
     def _publish(self, prediction: Prediction | None) -> None:
         if prediction is not None:
+            self._last = prediction
             self.events.predicted.emit(prediction)
 
     def _get_classifier(self) -> Classifier:

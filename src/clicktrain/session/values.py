@@ -27,9 +27,11 @@ class ImageInput:
     array : array_like
         Anything with a shape that NumPy can read, lazy arrays too.
     axes : str
-        One letter per axis, of "Y", "X" and "C".
+        One letter per axis, of "Z", "Y", "X" and "C".
     name : str
         Name to show to people.
+    spacing : tuple of float, optional
+        Distance of a volume's neighbouring pixels along z, y and x.
 
     Raises
     ------
@@ -40,13 +42,14 @@ class ImageInput:
     array: Any
     axes: str
     name: str = "image"
+    spacing: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.array.shape)
         if len(self.axes) != len(shape) or len(set(self.axes)) != len(self.axes) or not {"Y", "X"} <= set(self.axes):
             raise ImageError(
                 f"`axes` must name each axis of an image of shape {shape} once, Y and X among them, got {self.axes!r}. "
-                "Give for example 'YX', 'YXC' or 'CYX'."
+                "Give for example 'YX', 'YXC', 'CYX' or 'ZYX'."
             )
 
     @property
@@ -79,9 +82,9 @@ class Prediction:
     ----------
     image : ImageInput
         The image it belongs to.
-    classes : ndarray of shape (Y, X), uint8 or uint16
-        Class number of each pixel.
-    confidence : ndarray of shape (Y, X), float32
+    classes : ndarray of shape ([Z,] Y, X), uint8 or uint16
+        Class number of each pixel; 0 where a first answer knows nothing.
+    confidence : ndarray of shape ([Z,] Y, X), float32
         From 0 (all classes equally likely) to 1.
     generation : int
         Number of the request that asked for it; later requests have larger numbers.

@@ -33,16 +33,21 @@ def learn(task: Task, classifier: Classifier, image: ImageInput, clicks: Clicks,
     start = perf_counter()
     go_on = resume and known_classes(classifier) == clicks.present
     fit = classifier.partial_fit if go_on else classifier.fit
-    fit(image.array, clicks, axes=image.axes, progress=on_progress)
+    fit(image.array, clicks, axes=image.axes, spacing=image.spacing, progress=on_progress)
     return TrainingReport(len(clicks), perf_counter() - start, losses[-1] if losses else None)
 
 
-def glimpse(task: Task, look: Look, image: ImageInput, clicks: Clicks) -> Prediction:
-    """Answer the clicks at once, from an image that was taken in."""
+def glimpse(task: Task, look: Look, image: ImageInput, clicks: Clicks, before: Prediction | None) -> Prediction:
+    """Answer the clicks at once, from an image that was taken in; what it does not answer stays as it was before."""
     start = perf_counter()
     proba = look.predict_proba(clicks)
-    classes = class_numbers(proba, np.array(clicks.present, np.int64))
-    return Prediction(image, classes, confidence(proba), task.generation, perf_counter() - start)
+    classes, sure = class_numbers(proba, np.array(clicks.present, np.int64)), confidence(proba)
+    # Of a volume, slices without clicks are not looked at.
+    known = sure > 0
+    classes = np.where(known, classes, classes.dtype.type(0) if before is None else before.classes)
+    if before is not None:
+        sure = np.where(known, sure, before.confidence)
+    return Prediction(image, classes, sure, task.generation, perf_counter() - start)
 
 
 def classify(task: Task, classifier: Classifier, image: ImageInput) -> Prediction:

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ClickedFeatures", "Example", "gather_clicked"]
 
-_WINDOW_PX = 64
+# By number of axes. Strokes lie in slices, so the windows of volumes are flat.
+_WINDOW_PX = {2: (64, 64), 3: (8, 24, 24)}
 # Windows this close together share one stem pass, whose border is far wider than a window.
-_GROUP_PX = 256
+_GROUP_PX = {2: (256, 256), 3: (48, 96, 96)}
 _MOST_BYTES = 1 << 30
 
 
@@ -37,7 +38,7 @@ class Example:
 
     Parameters
     ----------
-    image : Tensor of shape (C, Y, X), float32
+    image : Tensor of shape (C, [Z,] Y, X), float32
     clicks : Clicks
     statistics : ChannelStatistics
         What the image is normalised with.
@@ -54,10 +55,10 @@ class ClickedFeatures:
 
     Parameters
     ----------
-    windows : Tensor of shape (W, F, y, x)
+    windows : Tensor of shape (W, F, [z,] y, x)
         Features of the stem, channels last in memory.
-    positions : Tensor of shape (N, 3), int64
-        Window and top-left corner of the patch of every click that is kept.
+    positions : Tensor of shape (N, 1 + ndim), int64
+        Window and first corner of the patch of every click that is kept.
     classes : Tensor of shape (N,), int64
         Class numbers of these clicks.
     """
@@ -68,7 +69,7 @@ class ClickedFeatures:
 
 
 def gather_clicked(
-    net: PixelNet, examples: Sequence[Example], *, fov: tuple[int, int], context_fov: tuple[int, int], seed: int
+    net: PixelNet, examples: Sequence[Example], *, fov: Sequence[int], context_fov: Sequence[int], seed: int
 ) -> Generator[Progress, None, ClickedFeatures]:
     """Compute the stem's features around the clicks of several images.
 
@@ -76,7 +77,7 @@ def gather_clicked(
     ----------
     net : PixelNet
     examples : sequence of Example
-    fov, context_fov : tuple of int
+    fov, context_fov : sequence of int
         Fields of view of the whole network and of its context network.
     seed : int
         Of the draw of clicks, where there are too many for memory: windows of 1 GB are kept.
@@ -89,16 +90,17 @@ def gather_clicked(
     -------
     ClickedFeatures
     """
+    window_px = _WINDOW_PX[len(fov)]
     windows: list[Tensor] = []
     positions: list[Tensor] = []
     window_bytes = 4 * net.stem.out_channels * math.prod(_window_shape(context_fov))
     kept = _kept([example.clicks for example in examples], _MOST_BYTES // window_bytes, seed)
-    done, total = 0, sum(len(_groups(cover(clicks, _WINDOW_PX)[0])) for clicks in kept)
+    done, total = 0, sum(len(_groups(cover(clicks, window_px)[0])) for clicks in kept)
     for example, clicks in zip(examples, kept, strict=True):
         if not len(clicks):
             continue
-        origins, owner = cover(clicks, _WINDOW_PX)
-        prepared = prepare(example.image, example.statistics, fov, least_px=_WINDOW_PX)
+        origins, owner = cover(clicks, window_px)
+        prepared = prepare(example.image, example.statistics, fov, least_px=window_px)
         corners = torch.from_numpy(clicks.positions_px - origins[owner])
         first = sum(len(part) for part in windows)
         positions.append(torch.cat((torch.from_numpy(owner)[:, None] + first, corners), dim=1))
@@ -111,7 +113,7 @@ def gather_clicked(
         windows.append(stack)
     classes = np.concatenate([clicks.classes for clicks in kept])
     yield Progress("features", total, total)
-    maps = (windows[0] if len(windows) == 1 else torch.cat(windows)).permute(0, 3, 1, 2)
+    maps = (windows[0] if len(windows) == 1 else torch.cat(windows)).movedim(-1, 1)
     return ClickedFeatures(maps, torch.cat(positions).to(maps.device), torch.from_numpy(classes).to(maps.device))
 
 
@@ -119,7 +121,7 @@ def _kept(clicks: Sequence[Clicks], most: int, seed: int) -> list[Clicks]:
     """Drop clicks whose windows memory has no room for; every class keeps some."""
     owners: list[IntArray] = []
     for part in clicks:
-        _, owner = cover(part, _WINDOW_PX)
+        _, owner = cover(part, _WINDOW_PX[len(part.shape_px)])
         owners.append(owner + (owners[-1].max() + 1 if owners else 0))
     classes = np.concatenate([part.classes for part in clicks])
     drawn = draw_windows(np.concatenate(owners), classes, most, seed=seed)
@@ -133,12 +135,12 @@ def _kept(clicks: Sequence[Clicks], most: int, seed: int) -> list[Clicks]:
 def _groups(origins: IntArray) -> list[list[int]]:
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for index, origin in enumerate(origins):
-        groups[tuple((origin // _GROUP_PX).tolist())].append(index)
+        groups[tuple((origin // _GROUP_PX[len(origin)]).tolist())].append(index)
     return list(groups.values())
 
 
-def _window_shape(context_fov: tuple[int, int]) -> tuple[int, int]:
-    return _WINDOW_PX + context_fov[0] - 1, _WINDOW_PX + context_fov[1] - 1
+def _window_shape(context_fov: Sequence[int]) -> tuple[int, ...]:
+    return tuple(n + fov - 1 for n, fov in zip(_WINDOW_PX[len(context_fov)], context_fov, strict=True))
 
 
 def _cut_windows(
@@ -147,14 +149,15 @@ def _cut_windows(
     prepared: PreparedImage,
     origins: IntArray,
     group: list[int],
-    context_fov: tuple[int, int],
+    context_fov: Sequence[int],
 ) -> None:
-    """Fill the windows of a group, each of shape (y, x, F), out of one stem pass."""
+    """Fill the windows of a group, each of shape ([z,] y, x, F), out of one stem pass."""
     first = origins[group].min(axis=0)
-    size = origins[group].max(axis=0) - first + _WINDOW_PX
+    size = origins[group].max(axis=0) - first + _WINDOW_PX[len(first)]
     with torch.no_grad():
-        features = stem_features(net, prepared, (first[0], first[1]), (size[0], size[1]), context_fov)
-    height, width = _window_shape(context_fov)
+        features = stem_features(net, prepared, first.tolist(), size.tolist(), context_fov)
+    shape = _window_shape(context_fov)
     for index in group:
-        y, x = origins[index] - first
-        stack[index] = features[0, :, y : y + height, x : x + width].permute(1, 2, 0)
+        start = (origins[index] - first).tolist()
+        window = [slice(o, o + n) for o, n in zip(start, shape, strict=True)]
+        stack[index] = features[0][(slice(None), *window)].movedim(0, -1)

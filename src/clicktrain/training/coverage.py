@@ -7,29 +7,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clicktrain.clicks import Clicks
     from clicktrain.types import IntArray
 
 __all__ = ["cover", "draw_windows"]
 
 
-def cover(clicks: Clicks, side_px: int) -> tuple[IntArray, IntArray]:
+def cover(clicks: Clicks, sides_px: int | Sequence[int]) -> tuple[IntArray, IntArray]:
     """Cover clicks by windows on a regular grid; those that would leave the image are shifted inwards.
 
     Parameters
     ----------
     clicks : Clicks
-    side_px : int
+    sides_px : int or sequence of int
+        Of a window, along all axes or along each.
 
     Returns
     -------
-    origins : ndarray of shape (W, 2), int64
-        First row and column of each window.
+    origins : ndarray of shape (W, ndim), int64
+        First pixel of each window.
     owner : ndarray of shape (N,), int64
         Window of each click.
     """
-    last = np.maximum(np.array(clicks.shape_px) - side_px, 0)
-    origins = np.minimum(clicks.positions_px // side_px * side_px, last)
+    sides = np.array(sides_px)
+    last = np.maximum(np.array(clicks.shape_px) - sides, 0)
+    origins = np.minimum(clicks.positions_px // sides * sides, last)
     unique, owner = np.unique(origins, axis=0, return_inverse=True)
     return unique, owner.reshape(-1)
 

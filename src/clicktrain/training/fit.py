@@ -33,7 +33,7 @@ def fit_model(
 
     Parameters
     ----------
-    images : sequence of Tensor of shape (C, Y, X), float32
+    images : sequence of Tensor of shape (C, [Z,] Y, X), float32
     clicks : sequence of Clicks
         One per image.
     settings : Preset
@@ -60,7 +60,7 @@ def fit_model(
     examples = _examples(model, images, clicks, settings)
     clicked = yield from _gather(model, examples, seed)
     # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
-    net.standardise.measure(clicked.windows[:, :, ::2, ::2])
+    net.standardise.measure(clicked.windows[..., ::2, ::2])
     model = yield from _with_heads(model, examples, clicked, settings, seed)
     yield from _train(model, clicked, settings, steps=settings.training.steps, seed=seed)
     return model
@@ -110,8 +110,8 @@ def _examples(
 
 
 def _gather(model: FittedModel, examples: Sequence[Example], seed: int) -> Generator[Progress, None, ClickedFeatures]:
-    fov = (model.net.fov_px, model.net.fov_px)
-    return (yield from gather_clicked(model.net, examples, fov=fov, context_fov=model.context_fov, seed=seed))
+    fov, context_fov = model.net.fov, model.context_fov
+    return (yield from gather_clicked(model.net, examples, fov=fov, context_fov=context_fov, seed=seed))
 
 
 def _with_heads(

@@ -34,9 +34,9 @@ def fit_forest(clicked: ClickedFeatures, model: FittedModel, *, n_trees: int, se
     seed : int
         Of the draw of clicks where there are very many.
     """
-    window, y, x = clicked.positions.T
-    middle_y, middle_x = ((n - 1) // 2 for n in model.context_fov)
-    features = clicked.windows[window, :, y + middle_y, x + middle_x].cpu().numpy()
+    window, *corner = clicked.positions.T
+    middle = [start + (n - 1) // 2 for start, n in zip(corner, model.context_fov, strict=True)]
+    features = clicked.windows[(window, slice(None), *middle)].cpu().numpy()
     targets = model.targets(clicked.classes).cpu().numpy()
     kept = thinned(targets, MOST_EXAMPLES, seed=seed)
     return Forest(features[kept], targets[kept], n_trees=n_trees)
@@ -78,7 +78,7 @@ def fit_head(
 
 def _embedded(head: EmbeddedHead, example: Example, kept: Tensor) -> Tensor:
     """Embeddings (N, D) of the clicks of an image that are kept."""
-    prepared = prepare(example.image, example.statistics, head.fov)
+    prepared = prepare(example.image, example.statistics, head.fov_among(example.image.ndim - 1))
     places = torch.from_numpy(example.clicks.positions_px)[kept].to(example.image.device)
     with torch.inference_mode():
         return head.embed_at(grey_view(prepared).padded, places).clone()

@@ -68,7 +68,7 @@ def train(
             optimizer.zero_grad()
             for member in members:
                 picked = draw_balanced(targets, config.clicks_per_step)
-                weights = turned_parameters(member, int(torch.randint(SYMMETRIES, ())))
+                weights = turned_parameters(member, int(torch.randint(SYMMETRIES[model.ndim], ())))
                 scores = functional_call(member, weights, (clicked.windows, clicked.positions[picked]))
                 part = F.cross_entropy(scores, targets[picked], label_smoothing=config.label_smoothing)
                 part.backward()  # type: ignore[no-untyped-call]

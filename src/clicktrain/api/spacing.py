@@ -1,0 +1,51 @@
+"""How far apart the pixels of a volume lie, as a setting of the network."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from clicktrain.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clicktrain.config import Preset
+
+__all__ = ["with_spacing"]
+
+_FARTHEST_PX = 100.0
+
+
+def with_spacing(settings: Preset, spacing: Sequence[float] | None) -> Preset:
+    """Return settings for volumes whose pixels lie so far apart.
+
+    Parameters
+    ----------
+    settings : Preset
+    spacing : sequence of three float, optional
+        Along z, y and x, in any unit; the settings stay as they are without.
+
+    Raises
+    ------
+    ImageError
+        If the spacing is not three positive numbers, the slices lie too far apart, or the settings are for images.
+    """
+    if spacing is None:
+        return settings
+    if settings.network.ndim == 2:
+        raise ImageError(f"spacing must be left out for 2D images, got {tuple(spacing)}. It is for volumes.")
+    if len(spacing) != 3 or not all(math.isfinite(step) and step > 0 for step in spacing):
+        raise ImageError(
+            f"spacing must be three positive numbers, along z, y and x, got {tuple(spacing)}. "
+            "Give for example (2, 1, 1)."
+        )
+    z, y, x = spacing
+    distance_px = z / math.sqrt(y * x)
+    if not 1 / _FARTHEST_PX <= distance_px <= _FARTHEST_PX:
+        raise ImageError(
+            f"spacing must be at most {_FARTHEST_PX:.0f} times as wide along one axis as along another, "
+            f"got {tuple(spacing)}. Check its units."
+        )
+    network = settings.network.model_copy(update={"slice_distance_px": distance_px})
+    return settings.model_copy(update={"network": network})

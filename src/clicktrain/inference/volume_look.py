@@ -1,0 +1,138 @@
+"""A volume whose clicked slices are embedded as they are clicked, which answers in these slices before any training."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from clicktrain.clicks import check_trainable
+from clicktrain.errors import ClicksError
+from clicktrain.inference.finish import finished
+from clicktrain.models.features import grey_view, prepare
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clicktrain.clicks import Clicks
+    from clicktrain.config import FinishConfig
+    from clicktrain.models.features import PreparedImage
+    from clicktrain.models.normalise import ChannelStatistics
+    from clicktrain.models.pretrained import EmbeddedHead
+    from clicktrain.types import FloatArray, IntArray
+
+__all__ = ["VolumeLook", "look_into"]
+
+# Embeddings of slices that are kept.
+_MOST_BYTES = 1 << 30
+# Slices that one answer may wait for.
+_MOST_NEW = 8
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class VolumeLook:
+    """Answers clicks in the slices that hold some: to embed a whole volume would take as long as to train.
+
+    Parameters
+    ----------
+    head : EmbeddedHead
+        Whose coefficients do not matter.
+    grey : PreparedImage
+        One grey view of the volume.
+    finish : FinishConfig
+    """
+
+    head: EmbeddedHead
+    grey: PreparedImage
+    finish: FinishConfig
+    _maps: OrderedDict[int, Tensor] = field(default_factory=OrderedDict)
+
+    def predict_proba(self, clicks: Clicks) -> FloatArray:
+        """Classify every pixel of the clicked slices by clicks of this volume alone.
+
+        Parameters
+        ----------
+        clicks : Clicks
+            Of two classes or more.
+
+        Returns
+        -------
+        ndarray of shape (K, Z, Y, X), float32
+            In the order of `clicks.present`; 1 / K in slices without clicks. Where clicks lie in many new slices, those
+            with the most count.
+
+        Raises
+        ------
+        ClicksError
+            If the clicks are of one class only, or were made for a volume of another shape.
+        """
+        check_trainable([clicks])
+        if clicks.shape_px != self.grey.shape_px:
+            raise ClicksError(
+                f"clicks must be made for a volume of shape {self.grey.shape_px}, got {clicks.shape_px}. "
+                "Look at the volume that was clicked."
+            )
+        slices = self._embedded(clicks)
+        used = np.isin(clicks.positions_px[:, 0], slices)
+        place, rows, columns = clicks.positions_px[used].T
+        with torch.inference_mode():
+            maps = torch.stack([self._maps[number] for number in slices.tolist()], dim=2)
+            clicked = maps[0][:, np.searchsorted(slices, place), rows, columns].T
+            targets = torch.from_numpy(np.searchsorted(clicks.present, clicks.classes[used]))
+            head = self.head.fitted(clicked, targets, len(clicks.present))
+            found: FloatArray = head.probabilities_of(maps).cpu().numpy()
+        spacing_px = (np.inf, 1.0, 1.0)
+        answer = np.full((len(found), *self.grey.shape_px), 1 / len(found), np.float32)
+        answer[:, slices] = finished(found, self.finish, len(clicks), spacing_px=spacing_px)
+        return answer
+
+    def _embedded(self, clicks: Clicks) -> IntArray:
+        """Numbers of the clicked slices, ascending, which are embedded now."""
+        wanted = _enough(clicks, set(self._maps))
+        for number in wanted.tolist():
+            if number in self._maps:
+                self._maps.move_to_end(number)
+                continue
+            rows, columns = self.grey.shape_px[1:]
+            window = self.grey.window((number, 0, 0), (1, rows, columns), self.head.fov_among(3))
+            with torch.inference_mode():
+                self._maps[number] = self.head.embed(window)[:, :, 0]
+        most = max(len(wanted), _MOST_BYTES // max(1, _bytes(self._maps[int(wanted[0])])))
+        while len(self._maps) > most:
+            self._maps.popitem(last=False)
+        return wanted
+
+
+def look_into(head: EmbeddedHead, volume: Tensor, statistics: ChannelStatistics, finish: FinishConfig) -> VolumeLook:
+    """Make a volume ready to be clicked.
+
+    Parameters
+    ----------
+    head : EmbeddedHead
+    volume : Tensor of shape (C, Z, Y, X), float32
+    statistics : ChannelStatistics
+        What the volume is normalised with.
+    finish : FinishConfig
+    """
+    return VolumeLook(head, grey_view(prepare(volume, statistics, head.fov_among(3))), finish)
+
+
+def _enough(clicks: Clicks, known: set[int]) -> IntArray:
+    """Clicked slices that are known, and some of the others: those with the most clicks, and one of every class."""
+    place = clicks.positions_px[:, 0]
+    clicked, counts = np.unique(place, return_counts=True)
+    most_first = clicked[np.argsort(-counts, kind="stable")].tolist()
+    chosen = [number for number in most_first if number in known]
+    chosen += [number for number in most_first if number not in known][:_MOST_NEW]
+    for number in clicks.present:
+        of_class = set(place[clicks.classes == number].tolist())
+        if of_class.isdisjoint(chosen):
+            chosen.append(next(one for one in most_first if one in of_class))
+    return np.sort(np.array(chosen, np.int64))
+
+
+def _bytes(maps: Tensor) -> int:
+    return maps.numel() * maps.element_size()

@@ -1,0 +1,208 @@
+"""Volumes, from clicks in slices to every voxel classified."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from clicktrain import Clicks, PixelClassifier
+from clicktrain.config import preset
+from clicktrain.errors import ClicksError, ImageError
+from clicktrain.inference.finish import finished
+from clicktrain.inference.predict import predict_tiles
+from tests.textures import strokes_in_slices, two_textures, two_textures_in_depth
+from tests.training.test_training import drained
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VOLUME, TRUTH = two_textures_in_depth()
+LABELS = strokes_in_slices(TRUTH)
+
+
+def fast(**options: object) -> PixelClassifier:
+    return PixelClassifier(preset="fast", **{"pretrained": False} | options)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> PixelClassifier:
+    return fast(pretrained=True).fit(VOLUME, LABELS, axes="ZYX")
+
+
+def test_clicks_in_some_slices_classify_the_whole_volume(fitted: PixelClassifier) -> None:
+    assert (fitted.predict(VOLUME, axes="ZYX") == TRUTH).mean() > 0.95
+
+
+def test_probabilities_of_a_volume_sum_to_one(fitted: PixelClassifier) -> None:
+    probabilities = fitted.predict_proba(VOLUME, axes="ZYX")
+    assert probabilities.shape == (2, *VOLUME.shape)
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
+
+
+def test_the_same_call_twice_gives_the_same_answer() -> None:
+    one, again = (fast().fit(VOLUME, LABELS, axes="ZYX").predict_proba(VOLUME, axes="ZYX") for _ in range(2))
+    np.testing.assert_array_equal(one, again)
+
+
+def test_tiled_equals_whole(fitted: PixelClassifier) -> None:
+    model = fitted._fitted()
+    volume = torch.from_numpy(VOLUME[None].astype(np.float32))
+    whole = drained(predict_tiles(model, volume, model.statistics))
+    tiled = drained(predict_tiles(model, volume, model.statistics, tile_px=(5, 17, 23)))
+    # Trees decide by thresholds: what rounding moves across one changes by a leaf of one tree.
+    assert (np.abs(tiled - whole) > 1e-4).mean() < 1e-3
+    np.testing.assert_allclose(tiled, whole, atol=0.05)
+
+
+@pytest.mark.parametrize("axes", ["CZYX", "ZYXC"])
+def test_channels_of_volumes_are_learned(axes: str) -> None:
+    volume = np.stack([VOLUME, 255 - VOLUME, VOLUME // 2], axis=0 if axes == "CZYX" else -1)
+    model = fast().fit(volume, LABELS, axes=axes)
+    assert (model.predict(volume, axes=axes) == TRUTH).mean() > 0.95
+
+
+@pytest.mark.parametrize("name", ["auto", "wide"])
+def test_every_preset_learns_volumes(name: str) -> None:
+    model = PixelClassifier(preset=name, pretrained=False).fit(VOLUME, LABELS, axes="ZYX")
+    assert (model.predict(VOLUME, axes="ZYX") == TRUTH).mean() > 0.95
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 7), (3, 28, 4), (9, 26, 24)])
+def test_volumes_smaller_than_the_field_of_view_work(shape: tuple[int, int, int]) -> None:
+    volume = VOLUME[: shape[0], : shape[1], 20 - shape[2] // 2 :][:, :, : shape[2]]
+    truth = np.ones(shape, int)
+    truth[:, :, shape[2] // 2 :] = 2
+    model = fast().fit(volume, truth, axes="ZYX")
+    assert model.predict(volume, axes="ZYX").shape == shape
+
+
+def test_going_on_learns_more_of_a_volume() -> None:
+    model = fast().fit(VOLUME, strokes_in_slices(TRUTH, slices=(4,)), axes="ZYX")
+    model.partial_fit(VOLUME, LABELS, axes="ZYX")
+    assert (model.predict(VOLUME, axes="ZYX") == TRUTH).mean() > 0.95
+
+
+def test_a_volume_model_comes_back_from_its_file(fitted: PixelClassifier, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "m.clicktrain")
+    loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
+    assert loaded.summary().architecture.ndim == 3
+    assert len(loaded.summary().fov_px) == 3
+    np.testing.assert_array_equal(loaded.predict_proba(VOLUME, axes="ZYX"), fitted.predict_proba(VOLUME, axes="ZYX"))
+
+
+def test_a_model_for_images_refuses_volumes_and_the_other_way_round(fitted: PixelClassifier) -> None:
+    image, truth = two_textures(40)
+    flat = fast().fit(image, truth)
+    with pytest.raises(ImageError, match="must be 2D like the training images, got a volume"):
+        flat.predict(VOLUME, axes="ZYX")
+    with pytest.raises(ImageError, match="must be 2D like the training images, got a volume"):
+        flat.partial_fit(VOLUME, LABELS, axes="ZYX")
+    with pytest.raises(ImageError, match="must be a volume like the training images, got 2D"):
+        fitted.predict(image)
+
+
+def test_images_and_volumes_are_not_trained_on_together() -> None:
+    image, truth = two_textures(40)
+    with pytest.raises(ImageError, match="images must be all 2D or all volumes"):
+        fast()._examples([image[None], VOLUME], [truth, LABELS], "ZYX")
+
+
+def test_training_from_nothing_may_change_from_images_to_volumes() -> None:
+    image, truth = two_textures(40)
+    model = fast().fit(image, truth)
+    model.fit(VOLUME, LABELS, axes="ZYX")
+    assert model.predict(VOLUME, axes="ZYX").shape == VOLUME.shape
+    assert model.fit(image, truth).predict(image).shape == image.shape
+
+
+def test_settings_of_ones_own_are_for_images_or_for_volumes() -> None:
+    with pytest.raises(ImageError, match=r"must be 2D for these settings, got a volume.*ndim=3"):
+        PixelClassifier(preset=preset("fast")).fit(VOLUME, LABELS, axes="ZYX")
+    own = preset("fast", ndim=3, pretrained=False)
+    model = PixelClassifier(preset=own, pretrained=False).fit(VOLUME, LABELS, axes="ZYX")
+    assert model.predict(VOLUME, axes="ZYX").shape == VOLUME.shape
+
+
+def test_spacing_is_kept_with_the_model_and_counts(tmp_path: Path) -> None:
+    model = fast().fit(VOLUME, LABELS, axes="ZYX", spacing=(0.4, 0.2, 0.2))
+    assert model.summary().architecture.slice_distance_px == pytest.approx(2.0)
+    model.save(tmp_path / "m.clicktrain")
+    loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
+    answer = model.predict_proba(VOLUME, axes="ZYX")
+    np.testing.assert_array_equal(loaded.predict_proba(VOLUME, axes="ZYX"), answer)
+    even = fast().fit(VOLUME, LABELS, axes="ZYX")
+    assert not np.allclose(answer, even.predict_proba(VOLUME, axes="ZYX"), atol=0.01)
+
+
+def test_one_spacing_for_all_axes_is_as_good_as_none() -> None:
+    plain, even = (fast().fit(VOLUME, LABELS, axes="ZYX", spacing=spacing) for spacing in (None, (3.5, 3.5, 3.5)))
+    np.testing.assert_allclose(plain.predict_proba(VOLUME, axes="ZYX"), even.predict_proba(VOLUME, axes="ZYX"))
+
+
+@pytest.mark.parametrize(
+    "spacing", [(1.0, 1.0), (0.0, 1.0, 1.0), (1.0, -1.0, 1.0), (np.nan, 1.0, 1.0), (200.0, 1.0, 1.0)]
+)
+def test_spacing_that_cannot_be_is_refused(spacing: tuple[float, ...]) -> None:
+    with pytest.raises(ImageError, match="spacing must be"):
+        fast().fit(VOLUME, LABELS, axes="ZYX", spacing=spacing)
+
+
+def test_spacing_of_an_image_is_refused() -> None:
+    image, truth = two_textures(40)
+    with pytest.raises(ImageError, match="spacing must be left out for 2D images"):
+        fast().fit(image, truth, spacing=(1, 1, 1))
+
+
+def test_a_first_look_answers_in_the_clicked_slices() -> None:
+    look = fast(pretrained=True).look(VOLUME, axes="ZYX")
+    clicks = Clicks.from_labels(LABELS)
+    answer = look.predict_proba(clicks)
+    assert answer.shape == (2, *VOLUME.shape)
+    np.testing.assert_allclose(answer.sum(axis=0), 1, atol=1e-5)
+    clicked = np.unique(clicks.positions_px[:, 0])
+    others = np.setdiff1d(np.arange(len(VOLUME)), clicked)
+    assert (answer[:, others] == 0.5).all()
+    assert (answer[:, clicked] != 0.5).mean() > 0.99
+
+
+def test_a_first_look_answers_as_the_head_of_a_trained_classifier(fitted: PixelClassifier) -> None:
+    look = fast(pretrained=True).look(VOLUME, axes="ZYX")
+    clicks = Clicks.from_labels(LABELS)
+    answer = look.predict_proba(clicks)
+    slices = np.unique(clicks.positions_px[:, 0])
+    maps = torch.stack([look._maps[number] for number in slices.tolist()], dim=2)
+    expected = fitted._fitted().embedded.probabilities_of(maps).numpy()
+    expected = finished(expected, look.finish, len(clicks), spacing_px=(np.inf, 1, 1))
+    np.testing.assert_allclose(answer[:, slices], expected, atol=2e-3)
+
+
+def test_a_first_look_waits_for_few_new_slices_but_for_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clicktrain.inference.volume_look._MOST_NEW", 1)
+    look = fast(pretrained=True).look(VOLUME, axes="ZYX")
+    labels = np.zeros_like(LABELS)
+    labels[2, 3, 3:9], labels[5, 3, 26] = 1, 2
+    first = look.predict_proba(Clicks.from_labels(labels))
+    assert sorted(look._maps) == [2, 5]
+    assert first.shape == (2, *VOLUME.shape)
+    labels[7, 3, 4], labels[9, 3, 4:7] = 1, 1
+    look.predict_proba(Clicks.from_labels(labels))
+    assert sorted(look._maps) == [2, 5, 9]
+
+
+def test_a_first_look_forgets_slices_that_memory_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clicktrain.inference.volume_look._MOST_BYTES", 1)
+    look = fast(pretrained=True).look(VOLUME, axes="ZYX")
+    for number in (3, 8):
+        look.predict_proba(Clicks.from_labels(np.where(np.arange(len(VOLUME))[:, None, None] == number, TRUTH, 0)))
+    assert sorted(look._maps) == [8]
+
+
+def test_a_first_look_refuses_clicks_that_do_not_fit() -> None:
+    look = fast(pretrained=True).look(VOLUME, axes="ZYX")
+    with pytest.raises(ClicksError, match="volume of shape"):
+        look.predict_proba(Clicks.from_labels(LABELS[:-1]))
+    with pytest.raises(ClicksError):
+        look.predict_proba(Clicks.from_labels(np.where(LABELS == 2, 0, LABELS)))
