@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import tifffile
+import zarr
 from PIL import Image
 from typer.testing import CliRunner
 
 from clicktrain.cli.app import app
+from tests.whole_image.cases import blobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,3 +99,30 @@ def start():
         return subprocess.Popen(command, text=True, **options)
 
     return begin
+
+
+@pytest.fixture(scope="session")
+def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders `nothing` and `square` of small images, one of them an OME-Zarr; not to be changed."""
+    folder = tmp_path_factory.mktemp("slides")
+    images, names = blobs(16)
+    for i, (image, name) in enumerate(zip(images, names, strict=True)):
+        (folder / name).mkdir(exist_ok=True)
+        tifffile.imwrite(folder / name / f"{i:02}.tif", image)
+    group = zarr.create_group(folder / "square" / "16.ome.zarr")
+    group.create_array("0", data=images[1], chunks=(32, 32))
+    axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    group.attrs["ome"] = {"multiscales": [{"axes": axes, "datasets": [{"path": "0"}]}]}
+    return folder
+
+
+@pytest.fixture(scope="session")
+def image_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of whole images that tells those with a bright square from others."""
+    from clicktrain import ImageClassifier
+    from tests.whole_image.cases import settings
+
+    path = tmp_path_factory.mktemp("image_model") / "squares.clicktrain"
+    preset = settings(epochs=10, learning_rate=1e-3, head_width=16, code_channels=16)
+    ImageClassifier(preset=preset).fit(*blobs(24, seed=5)).save(path)
+    return path

@@ -14,7 +14,10 @@ import clicktrain as package
 HEAVY = {"torch", "numpy", "skimage", "PIL", "tifffile", "napari"}
 
 
-@pytest.mark.parametrize("args", [["--help"], ["train", "--help"], ["predict", "-h"], ["--version"]])
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["train", "--help"], ["predict", "-h"], ["train-image", "-h"], ["predict-image", "-h"], ["--version"]],
+)
 def test_help_needs_nothing_heavy(args):
     code = (
         "import json, sys\nfrom typer.testing import CliRunner\nfrom clicktrain.cli.app import app\n"

@@ -82,3 +82,16 @@ def test_info_of_a_plain_network_does_not_speak_of_channels(clicktrain, model):
     result = clicktrain("info", model)
     assert "Work skipped" not in result.stdout
     assert "Selected channels" not in result.stdout
+
+
+def test_info_names_what_a_model_of_whole_images_holds(clicktrain, image_model):
+    result = clicktrain("info", image_model)
+    assert result.exit_code == 0, result.output
+    for shown in ("image", "nothing, 12 images", "square, 12 images", "Patch: 16", "Best epoch"):
+        assert shown in result.stdout
+
+
+def test_plan_of_a_model_of_whole_images_is_refused(clicktrain, image_model):
+    result = clicktrain("info", image_model, "--plan")
+    assert result.exit_code == 2
+    assert "--plan must have a model of pixels" in result.stderr

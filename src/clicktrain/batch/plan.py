@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["PredictJob", "plan_outputs"]
+__all__ = ["PredictJob", "plan_outputs", "refuse_existing", "refuse_one_output_twice", "refuse_to_replace_inputs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def plan_outputs(
     """
     if not (classes or probabilities):
         raise StorageError("classes, probabilities or both must be written, got neither. Switch one of them on.")
-    _refuse_same_stem(inputs)
+    refuse_one_output_twice(inputs, [path.stem for path in inputs])
     jobs = [
         PredictJob(
             path,
@@ -78,17 +78,18 @@ def plan_outputs(
         for path in inputs
     ]
     outputs = [output for job in jobs for output in job.outputs]
-    _refuse_to_replace_inputs(inputs, outputs)
+    refuse_to_replace_inputs(inputs, outputs)
     if not overwrite:
-        _refuse_existing(outputs)
+        refuse_existing(outputs)
     return jobs
 
 
-def _refuse_same_stem(inputs: Iterable[Path]) -> None:
+def refuse_one_output_twice(inputs: Iterable[Path], outputs: Iterable[str | Path]) -> None:
+    """Raise a StorageError if two inputs have one output."""
     first: dict[str, Path] = {}
-    for path in inputs:
+    for path, output in zip(inputs, outputs, strict=True):
         # Some file systems take "A" and "a" for one name.
-        other = first.setdefault(path.stem.casefold(), path)
+        other = first.setdefault(str(output).casefold(), path)
         if other is not path:
             raise StorageError(
                 f"inputs must have different names, got `{other}` and `{path}`, which have one output. "
@@ -96,7 +97,8 @@ def _refuse_same_stem(inputs: Iterable[Path]) -> None:
             )
 
 
-def _refuse_to_replace_inputs(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
+def refuse_to_replace_inputs(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Raise a StorageError if an output is one of the inputs."""
     sources = {path.resolve() for path in inputs}
     for output in outputs:
         if output.resolve() in sources:
@@ -105,7 +107,8 @@ def _refuse_to_replace_inputs(inputs: Iterable[Path], outputs: Iterable[Path]) -
             )
 
 
-def _refuse_existing(outputs: Iterable[Path]) -> None:
+def refuse_existing(outputs: Iterable[Path]) -> None:
+    """Raise a StorageError if an output exists."""
     existing = [output for output in outputs if output.exists()]
     if existing:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from clicktrain.errors import CancelledError, ClickTrainError
+from clicktrain.batch.attempts import attempt
 from clicktrain.inference.summaries import class_numbers
 from clicktrain.io.files import move_into_place
 from clicktrain.io.images import read_image, write_tiff
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from clicktrain.types import AnyArray, FloatArray, IntArray, ProgressCallback
 
 __all__ = ["BatchProgress", "FileResult", "PixelModel", "predict_files"]
-
-logger = logging.getLogger(__name__)
 
 
 class PixelModel(Protocol):
@@ -121,28 +118,12 @@ def predict_files(
     for index, job in enumerate(jobs):
         report(index, job.input, 0.0)
         start_s = time.perf_counter()
-        error = _try(classifier, job, axes, partial(report, index, job.input))
+        work = partial(_predict_file, classifier, job, axes, partial(report, index, job.input))
+        _, error = attempt(job.input, work)
         seconds = time.perf_counter() - start_s
         results.append(FileResult(job.input, () if error else job.outputs, error, seconds))
         report(index + 1, job.input, 0.0)
     return results
-
-
-def _try(classifier: PixelModel, job: PredictJob, axes: str | None, on_fraction: Callable[[float], None]) -> str | None:
-    try:
-        _predict_file(classifier, job, axes, on_fraction)
-    except CancelledError:
-        raise
-    except ClickTrainError as error:
-        return str(error)
-    except (MemoryError, RuntimeError) as error:
-        # torch tells a lack of memory as RuntimeError; the next image may be smaller.
-        return f"it could not be classified: {' '.join(str(error).split()) or 'not enough memory'}"
-    except Exception as error:
-        # A mistake of ours with one image must not cost the report on all others.
-        logger.exception("%s could not be classified", job.input)
-        return f"ClickTrain met a problem it did not expect ({type(error).__name__}: {error}). Please report it."
-    return None
 
 
 def _predict_file(

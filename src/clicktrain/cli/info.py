@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clicktrain.cli.plan import show_plan
+from clicktrain.config_images import ImageModelSummary
 from clicktrain.errors import ClickTrainError
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from clicktrain.config import ClassInfo, ModelSummary, SelectedChannels
-    from clicktrain.config_images import ImageModelSummary
+    from clicktrain.config import ModelSummary, SelectedChannels
 
 __all__ = ["info"]
 
@@ -32,26 +32,26 @@ def info(
 
     if model is None and not plan:
         raise ClickTrainError("MODEL must be a model file, got none. Give one, or --plan for the default network.")
-    summary = None if model is None else _summary(model)
+    summary = None if model is None else _summary_of(model)
     console = Console()
     with console.capture() as shown:
-        if not plan and summary is not None:
-            console.print(_table(Path(str(model)), summary))
-        elif summary is None or summary.kind == "pixel":
+        if plan:
+            if isinstance(summary, ImageModelSummary):
+                raise ClickTrainError(f"--plan must have a model of pixels, got `{model}`, a model of whole images.")
             show_plan(console, summary, size)
-        else:
-            raise ClickTrainError(f"--plan must be asked of a model of pixels, got `{model}`, one of whole images.")
+        elif summary is not None:
+            console.print(_table(Path(str(model)), summary))
     typer.echo(shown.get(), nl=False)
 
 
-def _summary(model: Path) -> ModelSummary | ImageModelSummary:
+def _summary_of(model: Path) -> ModelSummary | ImageModelSummary:
     from clicktrain.api import ImageClassifier, PixelClassifier
     from clicktrain.api.steps import read_bytes
     from clicktrain.models.checkpoint import model_kind
 
-    if model_kind(read_bytes(model), str(model)) == "image":
-        return ImageClassifier.load(model, device="cpu").summary()
-    return PixelClassifier.load(model, device="cpu").summary()
+    if model_kind(read_bytes(model), str(model)) == "pixel":
+        return PixelClassifier.load(model, device="cpu").summary()
+    return ImageClassifier.load(model, device="cpu").summary()
 
 
 def _table(model: Path, summary: ModelSummary | ImageModelSummary) -> Table:
@@ -61,15 +61,13 @@ def _table(model: Path, summary: ModelSummary | ImageModelSummary) -> Table:
     table = Table(title=Text(str(model)), title_justify="left", show_header=False, show_lines=True)
     for name, field in type(summary).model_fields.items():
         value = getattr(summary, name)
-        if name == "classes" and summary.kind == "pixel":
-            shown = _classes(value, summary.clicks.per_class)
+        if name == "classes":
+            shown = _image_classes(summary) if isinstance(summary, ImageModelSummary) else _classes(summary)
+        elif name in ("selected", "skipped") and not value:
+            continue
         elif name == "selected":
-            if not value:
-                continue
             shown = Text("\n".join(map(_selected, value)))
         elif name == "skipped":
-            if not value:
-                continue
             shown = Text(f"{value:.0%} of the context network's multiply-accumulates")
         else:
             shown = Text(_plain(value))
@@ -77,18 +75,26 @@ def _table(model: Path, summary: ModelSummary | ImageModelSummary) -> Table:
     return table
 
 
-def _classes(classes: tuple[ClassInfo, ...], clicks: dict[int, int]) -> Text:
+def _classes(summary: ModelSummary) -> Text:
     from rich.text import Text
 
+    clicks = summary.clicks.per_class
     lines = [
         Text.assemble(("■ ", each.color), f"{each.number} {each.name}, {clicks.get(each.number, 0)} clicked pixels")
-        for each in classes
+        for each in summary.classes
     ]
     return Text("\n").join(lines)
 
 
 def _selected(one: SelectedChannels) -> str:
     return f"{one.block}: {', '.join(map(str, one.channels))} of {one.of}"
+
+
+def _image_classes(summary: ImageModelSummary) -> Text:
+    from rich.text import Text
+
+    counted = zip(summary.classes, summary.images.per_class, strict=True)
+    return Text("\n".join(f"{label}, {count} images" for label, count in counted))
 
 
 def _plain(value: Any) -> str:

@@ -4,82 +4,96 @@ from __future__ import annotations
 
 import time
 from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clicktrain.cli.options import Axes, Device  # noqa: TC001
+from clicktrain.cli.options import Axes, Device, Overwrite  # noqa: TC001
+from clicktrain.cli.outputs import check_output
 from clicktrain.cli.shell import SOME_FAILED, complain, progress_bar
 from clicktrain.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from clicktrain.batch.image_run import AnswerResult
+    from clicktrain.batch.whole_images import ImageAnswer, WholeImageModel
 
 __all__ = ["predict_image"]
 
-HeatMethod: TypeAlias = Literal["gradient", "leave_one_out"]
-
 
 def predict_image(
-    model: Annotated[Path, typer.Argument(help="Model file of whole images.")],
-    inputs: Annotated[
-        list[str],
-        typer.Argument(help="Image files, folders, patterns or OME-Zarr folders: PNG, JPEG, TIFF, NPY, Zarr."),
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="CSV table to write, a row per image.")],
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    inputs: Annotated[list[str], typer.Argument(help="Images, folders or patterns: TIFF, OME-Zarr, NPY, PNG, JPEG.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV table to write: path, label, p_CLASS...")],
     heat_maps: Annotated[
-        Path | None, typer.Option(help="Folder for STEM_heat.tif: which patches speak for the class, a pixel each.")
+        Path | None,
+        typer.Option(help="Folder for STEM_heat.tif, one value per patch; it is made if need be."),
     ] = None,
     heat_label: Annotated[
-        str | None, typer.Option(help="Class that the heat maps are about; of each image its own if not given.")
+        str | None, typer.Option(help="Class of the heat maps; by default the most probable one.")
     ] = None,
-    heat_method: Annotated[HeatMethod, typer.Option(help="How patches are judged.")] = "gradient",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
+    heat_method: Annotated[
+        Literal["gradient", "leave_one_out"],
+        typer.Option(help="leave_one_out takes one answer per patch and is the plainer measure."),
+    ] = "gradient",
+    overwrite: Overwrite = False,
     axes: Axes = None,
     device: Device = "auto",
 ) -> None:
-    """Say what whole images are.
+    """Say of whole images what they are.
 
     The exit code is 0 if every image was done, 1 if some were not, 2 if nothing could be started.
     """
-    from clicktrain.batch.image_plan import plan_answers
+    from clicktrain.batch.whole_images import HeatMaps, ImageJob, answer_files, class_of, plan_heat_maps
     from clicktrain.io.image_lists import expand_images
 
     if heat_label is not None and heat_maps is None:
         raise StorageError("--heat-maps must be a folder for the heat maps of --heat-label, got none. Give one.")
-    jobs = plan_answers(expand_images(inputs), output, heat_maps, overwrite=overwrite)
+    check_output(output, ".csv", overwrite=overwrite)
+    paths = expand_images(inputs)
+    jobs = [ImageJob(path) for path in paths]
+    if heat_maps is not None:
+        jobs = plan_heat_maps(paths, heat_maps, overwrite=overwrite)
 
     from clicktrain.api import ImageClassifier
-    from clicktrain.batch.image_run import HeatWanted, answer_files, chosen_label, write_answers
-    from clicktrain.io.files import ensure_writable, make_folder
+    from clicktrain.io.files import make_folder
 
     classifier = ImageClassifier.load(model, device=device)
-    heat = HeatWanted(chosen_label(classifier, heat_label), heat_method)
-    ensure_writable(output)
+    wanted = HeatMaps(None if heat_label is None else class_of(classifier, heat_label), heat_method)
     if heat_maps is not None:
         make_folder(heat_maps)
-        ensure_writable(jobs[0].heat_map or output)
     start_s = time.perf_counter()
     with progress_bar("predicting") as show:
-        results = answer_files(
+        answers = answer_files(
             classifier,
             jobs,
-            lambda step: show(step.fraction, f"{step.done}/{step.total} {step.path.name}"),
-            heat=heat,
+            lambda now: show(now.fraction, f"{now.done}/{now.total} {now.path.name}"),
             axes=axes,
+            heat_maps=wanted,
         )
-    write_answers(output, results, [str(label) for label in classifier.classes_])
-    _summarise(results, output, time.perf_counter() - start_s)
+    _write(classifier, answers, output)
+    _summarise(answers, output, time.perf_counter() - start_s)
 
 
-def _summarise(results: Sequence[AnswerResult], output: Path, seconds: float) -> None:
-    failed = [result for result in results if result.error is not None]
-    n_done = len(results) - len(failed)
-    typer.echo(f"{n_done} of {len(results)} images classified in {seconds:.1f} s, answers in {output}")
-    for result in failed:
-        named = "" if str(result.path) in str(result.error) else f"`{result.path}`: "
-        complain(f"not done: {named}{result.error}")
+def _write(classifier: WholeImageModel, answers: list[ImageAnswer], output: Path) -> None:
+    from clicktrain.io.answers import write_answers
+
+    done = [(each, each.probabilities) for each in answers if each.probabilities is not None]
+    if done:
+        write_answers(
+            output,
+            [each.path for each, _ in done],
+            [each.label for each, _ in done],
+            [shares for _, shares in done],
+            [str(label) for label in classifier.classes_.tolist()],
+        )
+
+
+def _summarise(answers: list[ImageAnswer], output: Path, seconds: float) -> None:
+    failed = [each for each in answers if each.error is not None]
+    n_done = len(answers) - len(failed)
+    where = f", answers in {output}" if n_done else ""
+    typer.echo(f"{n_done} of {len(answers)} images classified in {seconds:.1f} s{where}")
+    for each in failed:
+        named = "" if str(each.path) in str(each.error) else f"`{each.path}`: "
+        complain(f"not done: {named}{each.error}")
     if failed:
         raise typer.Exit(SOME_FAILED)

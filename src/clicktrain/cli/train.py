@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clicktrain.cli.options import Axes, Device  # noqa: TC001
+from clicktrain.cli.outputs import check_model_output
 from clicktrain.cli.shell import progress_bar
 from clicktrain.config import PresetName, default_class
-from clicktrain.errors import ClicksError, ImageError, StorageError
+from clicktrain.errors import ClicksError, ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-_SUFFIX = ".clicktrain"
-
 
 def train(
     images: Annotated[list[str], typer.Argument(help="Image files, folders or patterns: PNG, JPEG, TIFF, NPY.")],
@@ -33,7 +32,7 @@ def train(
             help="Labels images or CSV tables ([z,]y,x,class): one per image, in order, or a folder of same names."
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help=f"Model file to write, ends in {_SUFFIX}.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write, ends in .clicktrain.")],
     axes: Axes = None,
     spacing: Annotated[
         tuple[float, float, float] | None,
@@ -49,14 +48,9 @@ def train(
 ) -> None:
     """Train a model on clicked pixels."""
     from clicktrain.cli.pairs import pair_clicks
-    from clicktrain.io.files import ensure_writable
     from clicktrain.io.paths import expand_inputs
 
-    if output.suffix != _SUFFIX:
-        raise StorageError(f"--output must end in {_SUFFIX}, got `{output}`.")
-    if output.exists() and not overwrite:
-        raise StorageError(f"--output must be a new file, got `{output}`. Give --overwrite to replace it.")
-    ensure_writable(output)
+    check_model_output(output, overwrite=overwrite)
     found = expand_inputs(images)
     pairs = pair_clicks(found, clicks)
     examples = [_read_example(image, file, axes) for image, file in pairs]

@@ -9,90 +9,99 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clicktrain.cli.options import Axes, Device  # noqa: TC001
+from clicktrain.cli.options import Axes, Device, Overwrite  # noqa: TC001
+from clicktrain.cli.outputs import check_model_output
 from clicktrain.cli.shell import progress_bar
-from clicktrain.config_images import ImagePreset, ImagePresetName, image_preset
+from clicktrain.config_images import ImagePresetName  # noqa: TC001
 from clicktrain.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from clicktrain.config_images import ImageModelSummary
+    from clicktrain.config_images import ImageModelSummary, ImagePreset
     from clicktrain.io.image_lists import LabelledPath
+    from clicktrain.types import Progress
 
 __all__ = ["train_image"]
 
-_SUFFIX = ".clicktrain"
-
 
 def train_image(
-    images: Annotated[
-        Path,
-        typer.Argument(
-            help="CSV table with the columns path and label, or a folder with a folder of images per label."
-        ),
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="CSV tables (path,label), folders named like the classes, or a folder of such folders."),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help=f"Model file to write, ends in {_SUFFIX}.")],
-    preset: Annotated[ImagePresetName, typer.Option(help="Which network.")] = "small",
-    patch: Annotated[int | None, typer.Option(help="Side of a patch in pixels; the preset's if not given.")] = None,
-    sampling: Annotated[
-        float | None, typer.Option(help="Share of an image's patches in memory at once: less needs less memory.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Times that every image is learned from, at most.")] = None,
-    validation: Annotated[
-        float | None, typer.Option(help="Share of each class kept to tell when to stop; 0 for none.")
-    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write, ends in .clicktrain.")],
     axes: Axes = None,
+    preset: Annotated[ImagePresetName, typer.Option(help="Kind of network.")] = "small",
+    patch: Annotated[int | None, typer.Option(help="Side of a patch in pixels.")] = None,
+    sampling: Annotated[
+        float | None, typer.Option(help="Share of an image's patches in memory at once while learning, up to 1.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Times to go through the images, at most.")] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of each class kept to see when to stop; 0 for none.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same model.")] = 0,
     device: Device = "auto",
     checkpoint: Annotated[
-        Path | None, typer.Option(help="File to keep the training in; if it exists, training goes on from it.")
+        Path | None,
+        typer.Option(help="File to keep the training in; the same command goes on from there if it was stopped."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model file if it exists.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Train a model that says what whole images are."""
-    from clicktrain.io.files import ensure_writable
-    from clicktrain.io.image_lists import read_class_folders, read_image_table
+    """Train a model on whole images and what they are."""
+    from clicktrain.cli.labelled import labelled_images
 
-    changes = {"patch_px": patch, "sampling": sampling, "epochs": epochs, "validation_share": validation}
-    settings = _settings(preset, {name: value for name, value in changes.items() if value is not None})
-    _check_files(output, checkpoint, overwrite=overwrite)
-    rows = read_class_folders(images) if images.is_dir() else read_image_table(images)
-    ensure_writable(output)
+    check_model_output(output, overwrite=overwrite)
+    if checkpoint is not None and checkpoint.resolve() == output.resolve():
+        raise StorageError(f"--checkpoint must be another file than --output, got `{output}` for both.")
+    images = labelled_images(sources)
+    settings = _settings(preset, patch_px=patch, sampling=sampling, epochs=epochs, validation_share=validation)
 
     from clicktrain.api import ImageClassifier
 
     classifier = ImageClassifier(preset=settings, seed=seed, device=device)
     start_s = time.perf_counter()
-    with progress_bar("training") as show:
+    with progress_bar("reading") as show:
         classifier.fit(
-            [row.path for row in rows],
-            [row.label for row in rows],
+            [image.path for image in images],
+            [image.label for image in images],
             axes=axes,
-            progress=lambda step: show(step.fraction, step.stage),
+            progress=_shown_by(show),
             checkpoint=checkpoint,
         )
-    seconds = time.perf_counter() - start_s
     classifier.save(output)
-    _tell(rows, classifier.summary(), seconds)
+    _tell(images, classifier.summary(), time.perf_counter() - start_s)
     typer.echo(f"model      {output}")
 
 
-def _settings(preset: ImagePresetName, changes: dict[str, object]) -> ImagePresetName | ImagePreset:
-    return image_preset(preset).with_changes(**changes) if changes else preset
+def _settings(preset: ImagePresetName, **changes: float | None) -> ImagePreset | ImagePresetName:
+    from clicktrain.config_images import image_preset
+
+    given = {name: value for name, value in changes.items() if value is not None}
+    return image_preset(preset).with_changes(**given) if given else preset
 
 
-def _check_files(output: Path, checkpoint: Path | None, *, overwrite: bool) -> None:
-    if output.suffix != _SUFFIX:
-        raise StorageError(f"--output must end in {_SUFFIX}, got `{output}`.")
-    if output.exists() and not overwrite:
-        raise StorageError(f"--output must be a new file, got `{output}`. Give --overwrite to replace it.")
-    if checkpoint is not None and checkpoint.resolve() == output.resolve():
-        raise StorageError(f"--checkpoint must be another file than --output, got `{output}` for both.")
+def _shown_by(show: Callable[[float, str], None]) -> Callable[[Progress], None]:
+    learned, loss = 0.0, ""
+
+    def on_progress(now: Progress) -> None:
+        nonlocal learned, loss
+        if now.stage == "reading":
+            show(0.0, f"reading {now.step}/{now.total}")
+            return
+        if now.stage == "training":
+            learned = now.fraction
+            loss = loss if now.loss is None else f", loss {now.loss:.3f}"
+        # Validation comes after every epoch: the bar waits where the training is.
+        show(learned, f"{now.stage}{loss}")
+
+    return on_progress
 
 
-def _tell(rows: Sequence[LabelledPath], summary: ImageModelSummary, seconds: float) -> None:
-    typer.echo(f"images     {len(rows)} ({summary.images.validated} of them to tell when to stop)")
-    for label, count in sorted(Counter(row.label for row in rows).items()):
+def _tell(images: Sequence[LabelledPath], summary: ImageModelSummary, seconds: float) -> None:
+    typer.echo(f"images     {len(images)}, of which {summary.images.validated} were kept to see when to stop")
+    for label, count in sorted(Counter(image.label for image in images).items()):
         typer.echo(f"class      {label}: {count} images")
-    typer.echo(f"trained    {summary.epochs_run} epochs in {seconds:.1f} s, best after {summary.best_epoch}")
+    loss = "" if summary.validation_loss is None else f", validation loss {summary.validation_loss:.3f}"
+    typer.echo(f"trained    {summary.epochs_run} epochs in {seconds:.1f} s, kept epoch {summary.best_epoch}{loss}")

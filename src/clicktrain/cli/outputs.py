@@ -1,0 +1,35 @@
+"""What a command refuses to write, found out before it computes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clicktrain.errors import StorageError
+from clicktrain.io.files import ensure_writable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["check_model_output", "check_output"]
+
+_MODEL_SUFFIX = ".clicktrain"
+
+
+def check_output(output: Path, suffix: str, *, overwrite: bool) -> None:
+    """Refuse an output file of another ending, one that exists, or one that could not be written.
+
+    Raises
+    ------
+    StorageError
+        With the reason; nothing was changed.
+    """
+    if output.suffix != suffix:
+        raise StorageError(f"--output must end in {suffix}, got `{output}`.")
+    if output.exists() and not overwrite:
+        raise StorageError(f"--output must be a new file, got `{output}`. Give --overwrite to replace it.")
+    ensure_writable(output)
+
+
+def check_model_output(output: Path, *, overwrite: bool) -> None:
+    """Do so for a model file."""
+    check_output(output, _MODEL_SUFFIX, overwrite=overwrite)
