@@ -31,6 +31,7 @@ BLOCK = r"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
 ENGINE_REPORTS = "engine_*.json"
 FEW_CLICKS_REPORTS = "few_clicks_[0-9]*.json"
 MOD_REPORTS = "mod_*.json"
+VOLUMES_REPORTS = "few_clicks_volumes_*.json"
 
 # Figure, how it is called, and how its number is shown.
 ROWS = (
@@ -52,7 +53,7 @@ def table() -> str:
     paths = [
         path
         for path in sorted(RESULTS.glob("*.json"))
-        if not any(map(path.match, (ENGINE_REPORTS, FEW_CLICKS_REPORTS, MOD_REPORTS)))
+        if not any(map(path.match, (ENGINE_REPORTS, FEW_CLICKS_REPORTS, MOD_REPORTS, VOLUMES_REPORTS)))
     ]
     reports = [json.loads(path.read_text()) for path in paths]
     figures = {key: value for report in reports for key, value in report["figures"].items()}
@@ -88,6 +89,7 @@ def main() -> None:
         "engine": summaries(ENGINE_REPORTS, engine.summary_text),
         "few_clicks": summaries(FEW_CLICKS_REPORTS, few_clicks.summary_text),
         "mod": summaries(MOD_REPORTS, mod.summary_text),
+        "few_clicks_volumes": summaries(VOLUMES_REPORTS, few_clicks.summary_text),
     }
     for page in PAGES:
         old = page.read_text()
