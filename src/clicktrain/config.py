@@ -107,6 +107,8 @@ class NetworkConfig(_Frozen):
     def _no_more_channels_than_there_are(self) -> Self:
         if self.mod_channels > self.width:
             raise ValueError("mod_channels must be at most width")
+        if self.mod_channels and self.levels < 2:
+            raise ValueError("mod_channels needs levels of 2 or more, as every second one works on fewer channels")
         return self
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clicktrain import densify
 from clicktrain.errors import DensifyError
+from clicktrain.kernels.channels import add_to_first
 from tests.engine.comparing import assert_same, gradients
 
 
@@ -82,3 +84,67 @@ class Odd(nn.Module):
 def test_choices_without_a_dense_form_are_refused(case: str, message: str) -> None:
     with pytest.raises(DensifyError, match=message):
         densify(Odd(case), fov=3)
+
+
+class CallsConvolutions(nn.Module):
+    """Convolutions as functions, one of them with a weight that is computed, and a sum into the first channels."""
+
+    def __init__(self, ndim: int) -> None:
+        super().__init__()
+        self.convolve = F.conv2d if ndim == 2 else F.conv3d
+        self.weight = nn.Parameter(torch.randn(4, 2, *(3,) * ndim))
+        self.narrow = nn.Parameter(torch.randn(2, 4, *(1,) * ndim))
+        self.scale = nn.Parameter(torch.rand(2, *(1,) * (ndim + 1)))
+        self.bias = nn.Parameter(torch.randn(4))
+
+    def forward(self, image: Tensor) -> Tensor:
+        values = self.convolve(image, self.weight, self.bias, stride=2)
+        added = self.convolve(torch.tanh(values), self.narrow * self.scale)
+        return self.convolve(add_to_first(values, added), self.weight[:, :1].mul(2), groups=4)
+
+
+@pytest.mark.parametrize("strategy", ["dense", "fragments", "selected"])
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_convolutions_called_as_functions_are_exact_in_every_strategy(ndim: int, strategy: str) -> None:
+    torch.manual_seed(0)
+    net = CallsConvolutions(ndim).double()
+    dense = densify(First(net, ndim), ndim=ndim)
+    image = torch.randn(1, 2, *(f + 3 for f in dense.fov)).double().requires_grad_()
+    scores, scan = dense(image, strategy), dense(image, "patches")
+    assert_same(scores, scan, 1e-10)
+    for got, expected in zip(gradients(scores, net, image), gradients(scan, net, image), strict=True):
+        assert_same(got, expected, 1e-10)
+
+
+class First(nn.Module):
+    """A network behind a layer that tells how many channels an image has."""
+
+    def __init__(self, net: nn.Module, ndim: int) -> None:
+        super().__init__()
+        conv = nn.Conv2d if ndim == 2 else nn.Conv3d
+        self.layer, self.net = conv(2, 2, 1).double(), net
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.net(self.layer(image))
+
+
+class OddConvolution(nn.Module):
+    def __init__(self, case: str) -> None:
+        super().__init__()
+        self.case, self.first = case, nn.Conv2d(1, 3, 3)
+        self.weight = nn.Parameter(torch.randn(2, 3 if case == "padding" else 4, 3, 3))
+
+    def forward(self, image: Tensor) -> Tensor:
+        values = self.first(image)
+        if self.case == "map":
+            return F.conv2d(values, values)
+        return F.conv2d(values, self.weight, padding=1 if self.case == "padding" else 0)
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [("map", "its weight depends on the image"), ("padding", "padding=1"), ("channels", "takes 4 channels and gets 3")],
+)
+def test_convolutions_without_a_dense_form_are_refused(case: str, message: str) -> None:
+    with pytest.raises(DensifyError, match=message):
+        densify(OddConvolution(case), fov=5)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from clicktrain.errors import ClickTrainError, ShapeError
 from clicktrain.kernels.mod_conv import mod_conv
+from clicktrain.models.layers.channel_selector import ChannelSelector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from clicktrain.kernels.mod_conv.dispatch import ModActivation
 
 __all__ = [
-    "ChannelSelector",
     "ModBlock",
     "Places",
     "channel_means",
@@ -176,40 +176,6 @@ def fuse(values: Tensor, added: Tensor, channels: Tensor, k: int, places: Places
         return torch.cat((values[:, :-k], values[:, -k:] + added), 1)
     spread = channels[(..., *(None,) * (values.ndim - 2))].expand_as(added)
     return values.scatter_add(1, spread, added)
-
-
-class ChannelSelector(nn.Module):
-    """Scores channels by their means: two fully connected layers with a bottleneck between.
-
-    Parameters
-    ----------
-    channels : int
-    reduction : int
-        How many times fewer values the bottleneck has.
-    device, dtype : optional
-
-    References
-    ----------
-    Cakaj, Mehnert, Yang 2024, arXiv 2409.17016. The activation between the layers is not stated there; ReLU, as in
-    squeeze-and-excitation (Hu et al. 2018), is taken.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        reduction: int = 16,
-        *,
-        device: torch.device | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        super().__init__()
-        hidden = max(1, channels // reduction)
-        self.squeeze = nn.Linear(channels, hidden, device=device, dtype=dtype)
-        self.excite = nn.Linear(hidden, channels, device=device, dtype=dtype)
-
-    def forward(self, means: Tensor) -> Tensor:
-        """Score channels, 0 to 1, by means of shape (B, C)."""
-        return torch.sigmoid(self.excite(torch.relu(self.squeeze(means))))
 
 
 class ModBlock(nn.Module):

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from clicktrain.kernels.channels import add_to_first
-from clicktrain.models.layers.mod import ChannelSelector, check_channels, check_places, top_channels
+from clicktrain.models.layers.channel_selector import ChannelSelector
+from clicktrain.models.layers.mod import check_channels, check_places, top_channels
 
 if TYPE_CHECKING:
     from clicktrain.models.layers.mod import Places
