@@ -57,9 +57,10 @@ class ImageNetworkConfig(_Frozen):
         NormName,
         Field(
             title="Normalisation in the encoder",
-            description="By groups of channels, or by statistics measured once before training.",
+            description="By statistics measured once before training, or by groups of channels, which levels the "
+            "contrast of the patches.",
         ),
-    ] = "group"
+    ] = "frozen_batch"
     scaling: Annotated[
         Scaling,
         Field(
@@ -98,12 +99,16 @@ class ImageTrainingConfig(_Frozen):
         Field(ge=1, title="Step every", description="Inner steps that one optimizer step sums up; all if None."),
     ] = None
     epochs: Annotated[PositiveInt, Field(title="Epochs")] = 30
-    batch_images: Annotated[PositiveInt, Field(title="Batch", description="Images learned from together.")] = 4
-    learning_rate: Annotated[PositiveFloat, Field(title="Learning rate")] = 2e-3
+    batch_images: Annotated[PositiveInt, Field(title="Batch", description="Images learned from together.")] = 2
+    learning_rate: Annotated[PositiveFloat, Field(title="Learning rate")] = 3e-4
     weight_decay: Annotated[float, Field(ge=0, title="Weight decay")] = 1e-2
     warm_up_epochs: Annotated[
         float, Field(ge=0, title="Warm-up", description="Epochs in which the learning rate rises.")
     ] = 2.0
+    symmetries: Annotated[
+        bool,
+        Field(title="Symmetries", description="Turn and flip images at random; not where up and down have a meaning."),
+    ] = True
     class_weights: Annotated[
         bool, Field(title="Class weights", description="Let rare classes weigh as much as common ones.")
     ] = True
@@ -236,7 +241,7 @@ def _readable(error: ValidationError) -> str:
     return f"`{name}` cannot be {first['input']!r}: {first['msg']}."
 
 
-_LARGE = ImageTrainingConfig(learning_rate=1e-3, sampling=0.125)
+_LARGE = ImageTrainingConfig(sampling=0.125)
 
 _PRESETS: dict[ImagePresetName, ImagePreset] = {
     "small": ImagePreset(),

@@ -76,10 +76,14 @@ class ImageClassifier:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from clicktrain import ImageClassifier
-    >>> model = ImageClassifier().fit(["a.tif", "b.tif", "c.ome.zarr"], ["healthy", "ill", "ill"])  # doctest: +SKIP
-    >>> model.predict("d.tif")  # doctest: +SKIP
-    array(['ill'], dtype='<U7')
+    >>> from clicktrain.config_images import image_preset
+    >>> images = [np.random.default_rng(n).normal(n % 2, 1, size=(64, 128)) for n in range(4)]
+    >>> quick = image_preset("small").with_changes(epochs=1)
+    >>> model = ImageClassifier(preset=quick).fit(images, ["dark", "bright", "dark", "bright"])
+    >>> model.predict_proba(images).shape
+    (4, 2)
     """
 
     def __init__(
@@ -222,9 +226,9 @@ class ImageClassifier:
         label : str or int, optional
             Which class; the most probable one if not given.
         method : {"gradient", "leave_one_out"}
-            How the log-odds of the class against all others depend on a patch: their gradient times what sets the
-            patch's code apart from the image's mean code, which takes one pass; or by how much they fall when the patch
-            is left out, which takes one pass of the head per patch.
+            How the log-odds of the class against all others depend on a patch: by integrated gradients from the image's
+            mean code to the patch's own, which takes 32 passes of the head; or by how much they fall when the patch is
+            left out, which takes one pass of the head per patch.
         axes, progress
             As for `fit`.
 

@@ -222,12 +222,12 @@ class ImageRegions:
 
 def _checked_axes(shape: tuple[int, ...], axes: str | None) -> str:
     names = (axes or guess_axes(shape)).upper()
-    if len(names) < len(shape):
+    wide = [size > 1 for size in shape]
+    if len(names) == sum(wide):
         # Axes given by hand need not name those of length 1.
         left = iter(names)
-        names = "".join(next(left, "?") if size > 1 else "_" for size in shape)
-    idle = [name not in "CYX" and size == 1 for name, size in zip(names, shape, strict=False)]
-    used = [name for name, unused in zip(names, idle, strict=True) if not unused]
+        names = "".join(next(left) if named else "_" for named in wide)
+    used = [name for i, name in enumerate(names) if name in "CYX" or shape[i : i + 1] != (1,)]
     if len(names) != len(shape) or len(set(used)) != len(used) or not {"Y", "X"} <= set(used) <= set("CYX"):
         raise ImageError(
             f'axes must name each axis of one 2D image once, "Y" and "X" and at most one "C", '

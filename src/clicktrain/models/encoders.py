@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torch import Tensor, nn
 
 from clicktrain.models.layers.blocks import BasicBlock, Bottleneck, InvertedResidual, conv_norm
-from clicktrain.models.layers.norm import norm_layer
+from clicktrain.models.layers.norm import FrozenBatchNorm, norm_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +41,11 @@ class Stage(NamedTuple):
 
 
 class PatchEncoder(nn.Module):
-    """Convolutions, then the mean over the patch, then a linear layer.
+    """Convolutions, then the mean over the patch, then a linear layer whose outputs are standardised.
+
+    The patches of an image resemble each other much more than the random weights tell them apart: without the
+    standardisation, whose statistics are measured once before training, what differs between codes would at first be
+    lost beside what they share.
 
     Parameters
     ----------
@@ -56,10 +60,11 @@ class PatchEncoder(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.to_code = nn.Linear(trunk_channels, code_channels)
+        self.standardise = FrozenBatchNorm(code_channels)
 
     def forward(self, patches: Tensor) -> Tensor:
         """Encode patches of shape (P, C, p, p) as (P, c)."""
-        code: Tensor = self.to_code(self.trunk(patches).mean(dim=(2, 3)))
+        code: Tensor = self.standardise(self.to_code(self.trunk(patches).mean(dim=(2, 3))))
         return code
 
 
@@ -91,7 +96,7 @@ def build_encoder(
     in_channels: int,
     code_channels: int,
     *,
-    norm: NormName = "group",
+    norm: NormName = "frozen_batch",
     every_second: BlockFactory | None = None,
 ) -> PatchEncoder:
     """Make an encoder with random weights.

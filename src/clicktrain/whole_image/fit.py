@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_images"]
 
-# Patches by which the statistics of a frozen normalisation are measured: of so many images, so many each.
+# Patches by which fixed statistics are measured: of so many images, so many each.
 _MEASURED_IMAGES, _MEASURED_PATCHES = 32, 8
 _MEASURING = 2**31 + 1
 
@@ -84,8 +84,7 @@ def fit_images(
     net = build_image_network(
         settings.network, in_channels=surveyed[0].n_channels, n_classes=len(classes), seed=seed
     ).to(device)
-    if settings.network.norm == "frozen_batch":
-        _measure(net, data, seed)
+    _measure(net, data, seed)
     fingerprint = _fingerprint(surveyed, targets, classes, settings, seed)
     optimizer = torch.optim.AdamW(
         net.parameters(), lr=settings.training.learning_rate, weight_decay=settings.training.weight_decay
@@ -125,7 +124,7 @@ def _training_set(
 
 
 def _measure(net: ImageNet, data: TrainingSet, seed: int) -> None:
-    """Give the frozen normalisations the statistics of some patches of the training images."""
+    """Give what is standardised by fixed statistics those of some patches of the training images."""
     random = generator(seed, _MEASURING)
     picked = [data.learned[i] for i in torch.randperm(len(data.learned), generator=random)[:_MEASURED_IMAGES]]
     patches = []

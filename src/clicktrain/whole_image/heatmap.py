@@ -27,6 +27,8 @@ HeatMethod = Literal["gradient", "leave_one_out"]
 
 # Cells of all grids that the head answers together.
 _CELLS_AT_ONCE = 2**16
+# Points on the way from the mean code at which the gradient is taken.
+_PATH_POINTS = 32
 
 
 def heat(
@@ -41,8 +43,9 @@ def heat(
     target : int or None
         Class index; None for the most probable class.
     method : {"gradient", "leave_one_out"}
-        The code's difference from the image's mean code, times the gradient; or the log-odds with all patches less
-        those without this one.
+        Integrated gradients: what sets a patch's code apart from the image's mean code, times the mean gradient on the
+        way from there, so that all patches together make up the change of the log-odds on that way. Or the log-odds
+        with all patches less those without this one.
     chunk_patches : int
 
     Yields
@@ -53,6 +56,10 @@ def heat(
     -------
     ndarray of shape (m, n), float32
         Positive where a patch speaks for the class.
+
+    References
+    ----------
+    Sundararajan, Taly, Yan 2017, arXiv 1703.01365: integrated gradients.
     """
     now = Progress("predicting", 0, 1)
     yield now
@@ -90,11 +97,15 @@ def log_odds(scores: Tensor, target: int) -> Tensor:
 
 
 def _by_gradient(net: ImageNet, codes: CodeGrids, target: int) -> Tensor:
-    values = codes.values.detach().requires_grad_()
-    with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(log_odds(net.score(values, codes.mask), target).sum(), values)
-    apart = values.detach() - values.detach().mean(dim=(2, 3), keepdim=True)
-    return (apart * gradient).sum(dim=1)[0]
+    mean = codes.values.mean(dim=(2, 3), keepdim=True)
+    apart = codes.values - mean
+    gradients = torch.zeros_like(apart)
+    for i in range(_PATH_POINTS):
+        values = (mean + apart * (i + 0.5) / _PATH_POINTS).requires_grad_()
+        with torch.enable_grad():
+            odds = log_odds(net.score(values, codes.mask), target)
+        gradients += torch.autograd.grad(odds.sum(), values)[0]
+    return (apart * gradients / _PATH_POINTS).sum(dim=1)[0]
 
 
 def _by_leaving_out(net: ImageNet, codes: CodeGrids, target: int) -> Generator[Progress, None, Tensor]:

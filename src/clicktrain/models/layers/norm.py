@@ -39,15 +39,16 @@ class FrozenBatchNorm(nn.Module):
         self.measures = False
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Normalise maps of shape (B, C, Y, X)."""
+        """Normalise maps of shape (B, C, Y, X) or codes of shape (B, C)."""
         if self.measures:
             self._measure(maps.detach())
         scale = self.weight / self.deviation
         shift = self.bias - self.mean * scale
-        return maps * scale.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1)
+        shape = (1, -1) + (1,) * (maps.ndim - 2)
+        return maps * scale.view(shape) + shift.view(shape)
 
     def _measure(self, maps: Tensor) -> None:
-        deviation, mean = torch.std_mean(maps, dim=(0, 2, 3), correction=0)
+        deviation, mean = torch.std_mean(maps.transpose(0, 1).flatten(1), dim=1, correction=0)
         self.mean.copy_(mean)
         # A channel without variation carries nothing: leave its scale alone instead of dividing by zero.
         self.deviation.copy_(torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)))
@@ -90,8 +91,8 @@ def norm_layer(name: NormName) -> Callable[[int], nn.Module]:
     Parameters
     ----------
     name : {"group", "frozen_batch"}
-        Groups have at least 8 channels where the number of channels allows it, so that a patch's mean intensity is not
-        normalised away; there are 32 at most.
+        There are 32 groups at most, of at least 8 channels where there are so many. They level the contrast of
+        patches, as each is normalised by itself.
     """
     return FrozenBatchNorm if name == "frozen_batch" else _group_norm
 
