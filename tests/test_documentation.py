@@ -21,8 +21,9 @@ PAGES = [
     "docs/tutorials/first-clicks.md",
     "docs/explanation/engine.md",
     "docs/explanation/session.md",
+    "docs/explanation/whole-images.md",
 ]
-MODULES = ["clicktrain.api.pixels", "clicktrain.engine.densify"]
+MODULES = ["clicktrain.api.images", "clicktrain.api.pixels", "clicktrain.engine.densify"]
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,7 @@ def test_version_and_names_are_known_without_loading_anything() -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "from clicktrain import PixelClassifier, densify",
+        "from clicktrain import ImageClassifier, PixelClassifier, densify",
         "import clicktrain.session",
         "import clicktrain.batch",
         "import clicktrain.cli.app",

@@ -105,6 +105,10 @@ class ImageTrainingConfig(_Frozen):
     warm_up_epochs: Annotated[
         float, Field(ge=0, title="Warm-up", description="Epochs in which the learning rate rises.")
     ] = 2.0
+    symmetries: Annotated[
+        bool,
+        Field(title="Symmetries", description="Turn and flip images at random; not where up and down have a meaning."),
+    ] = True
     class_weights: Annotated[
         bool, Field(title="Class weights", description="Let rare classes weigh as much as common ones.")
     ] = True

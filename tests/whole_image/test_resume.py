@@ -35,7 +35,7 @@ def progress(step):
 
 classifier().fit(*DATA, checkpoint=sys.argv[1], progress=progress)
 """
-DATA = blobs(10)
+DATA = blobs(10, (32, 48))
 
 
 def classifier(**changes: object) -> ImageClassifier:

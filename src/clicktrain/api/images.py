@@ -76,10 +76,14 @@ class ImageClassifier:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from clicktrain import ImageClassifier
-    >>> model = ImageClassifier().fit(["a.tif", "b.tif", "c.ome.zarr"], ["healthy", "ill", "ill"])  # doctest: +SKIP
-    >>> model.predict("d.tif")  # doctest: +SKIP
-    array(['ill'], dtype='<U7')
+    >>> from clicktrain.config_images import image_preset
+    >>> images = [np.random.default_rng(n).normal(n % 2, 1, size=(64, 128)) for n in range(4)]
+    >>> quick = image_preset("small").with_changes(epochs=1)
+    >>> model = ImageClassifier(preset=quick).fit(images, ["dark", "bright", "dark", "bright"])
+    >>> model.predict_proba(images).shape
+    (4, 2)
     """
 
     def __init__(

@@ -65,6 +65,10 @@ class PatchGrid:
         """Row and column in the grid of patch number `index`."""
         return divmod(index, self.n_columns)
 
+    def transposed(self) -> PatchGrid:
+        """Return the grid of the image with rows and columns swapped."""
+        return PatchGrid(self.shape_px[::-1], self.patch_px, self.n_columns, self.n_rows)
+
     def corner_px(self, index: int) -> tuple[int, int]:
         """Top left pixel (y, x) of patch number `index`."""
         row, column = self.cell(index)

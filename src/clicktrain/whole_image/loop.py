@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from clicktrain.types import Progress
 from clicktrain.whole_image.inner_steps import Answers, train_on_batch
 from clicktrain.whole_image.predict import score_image
-from clicktrain.whole_image.reader import opened
+from clicktrain.whole_image.reader import Turn, opened
 from clicktrain.whole_image.schedule import rate_share
+from clicktrain.whole_image.seeds import generator
 from clicktrain.whole_image.split import batches_of_epoch
 from clicktrain.whole_image.state import TrainingState, write_state
 from clicktrain.whole_image.telling import telling
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from clicktrain.whole_image.survey import SurveyedImage
 
 __all__ = ["TrainingSet", "train"]
+
+# A place for random numbers that no inner step uses.
+_TURNING = 2**31 + 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +132,9 @@ def _train_batch(
     state.net.train()
     state.optimizer.zero_grad()
     with opened([data.images[i] for i in picked], [data.scales[i] for i in picked]) as reader:
+        if config.symmetries:
+            random = generator(seed, epoch, batch, _TURNING)
+            reader = reader.turned([Turn.drawn(random) for _ in picked])
         answers = data.answers(picked, device)
         with closing(train_on_batch(state.net, reader, answers, config, step, place=(seed, epoch, batch))) as losses:
             loss = None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clicktrain.types import AnyArray
     from clicktrain.whole_image.survey import SurveyedImage
 
-__all__ = ["PatchReader", "Pick", "in_chunks", "opened"]
+__all__ = ["PatchReader", "Pick", "Turn", "in_chunks", "opened"]
 
 
 class Pick(NamedTuple):
@@ -38,6 +38,40 @@ class Pick(NamedTuple):
     patch: int
 
 
+@dataclass(frozen=True)
+class Turn:
+    """One of the eight symmetries of a square.
+
+    Parameters
+    ----------
+    flips_rows, flips_columns : bool
+    swaps : bool
+        Whether rows and columns are swapped then.
+    """
+
+    flips_rows: bool
+    flips_columns: bool
+    swaps: bool
+
+    @classmethod
+    def drawn(cls, random: torch.Generator) -> Turn:
+        """Draw one."""
+        return cls(*torch.randint(2, (3,), generator=random).bool().tolist())
+
+    def came_from(self, cell: tuple[int, int], shape: tuple[int, int]) -> tuple[int, int]:
+        """Find the cell of a grid of `shape` that is at `cell` once the grid has been turned."""
+        row, column = cell[::-1] if self.swaps else cell
+        return (
+            shape[0] - 1 - row if self.flips_rows else row,
+            shape[1] - 1 - column if self.flips_columns else column,
+        )
+
+    def applied(self, array: AnyArray) -> AnyArray:
+        """Turn the last two axes."""
+        flipped = array[..., :: -1 if self.flips_rows else 1, :: -1 if self.flips_columns else 1]
+        return flipped.swapaxes(-1, -2) if self.swaps else flipped
+
+
 @dataclass(frozen=True, eq=False)
 class PatchReader:
     """Open images with their grids and scales.
@@ -48,11 +82,24 @@ class PatchReader:
     grids : sequence of PatchGrid
     scales : sequence of ChannelStatistics
         What each image's intensities are brought to a common scale with.
+    turns : sequence of Turn, optional
+        How each image is turned; the grids are those of the turned images.
     """
 
     regions: Sequence[ImageRegions]
     grids: Sequence[PatchGrid]
     scales: Sequence[ChannelStatistics]
+    turns: Sequence[Turn] = ()
+
+    def turned(self, turns: Sequence[Turn]) -> PatchReader:
+        """Read as if the images had been turned, whole, before they were cut into patches.
+
+        Parameters
+        ----------
+        turns : sequence of Turn, one per image
+        """
+        grids = [grid.transposed() if turn.swaps else grid for grid, turn in zip(self.grids, turns, strict=True)]
+        return PatchReader(self.regions, grids, self.scales, turns)
 
     def read(self, picks: Sequence[Pick]) -> Tensor:
         """Read patches, and nothing else, from storage.
@@ -77,11 +124,20 @@ class PatchReader:
         return [Pick(image, patch) for image, grid in enumerate(self.grids) for patch in range(len(grid))]
 
     def _scaled(self, pick: Pick) -> AnyArray:
-        grid, scale = self.grids[pick.image], self.scales[pick.image]
-        patch = self.regions[pick.image].read(*grid.corner_px(pick.patch), grid.patch_px, grid.patch_px)
+        scale = self.scales[pick.image]
+        patch = self._turned_patch(pick) if self.turns else self._patch(pick.image, self.grids[pick.image], pick.patch)
         mean, deviation = (np.array(values)[:, np.newaxis, np.newaxis] for values in (scale.mean, scale.deviation))
         scaled: AnyArray = (patch - mean) / np.where(deviation > 0, deviation, 1.0)
         return scaled
+
+    def _turned_patch(self, pick: Pick) -> AnyArray:
+        grid, turn = self.grids[pick.image], self.turns[pick.image]
+        stored = grid.transposed() if turn.swaps else grid
+        row, column = turn.came_from(grid.cell(pick.patch), stored.shape)
+        return turn.applied(self._patch(pick.image, stored, row * stored.n_columns + column))
+
+    def _patch(self, image: int, grid: PatchGrid, number: int) -> AnyArray:
+        return self.regions[image].read(*grid.corner_px(number), grid.patch_px, grid.patch_px)
 
 
 @contextmanager
