@@ -21,10 +21,11 @@ __all__ = ["lesion_image", "write_lesion_set"]
 _CELL_SPACING_PX = 26
 _LESION_SPACING_PX = 11
 _CELL_RADIUS_PX, _LESION_CELL_RADIUS_PX = (6.0, 9.0), (3.0, 4.5)
-_BACKGROUND, _BRIGHTNESS, _NOISE = 40, (50, 110), 9
+_BACKGROUND, _NOISE = 40, 9
+_BRIGHTNESS, _LESION_BRIGHTNESS = (50, 110), (80, 150)
 
 
-def lesion_image(seed: int, *, ill: bool, side_px: int = 512) -> NDArray[np.uint8]:
+def lesion_image(seed: int, *, ill: bool, side_px: int = 256) -> NDArray[np.uint8]:
     """Draw round cells on a grey ground; where the tissue is ill, one place has small cells close together.
 
     Parameters
@@ -32,7 +33,7 @@ def lesion_image(seed: int, *, ill: bool, side_px: int = 512) -> NDArray[np.uint
     seed : int
     ill : bool
     side_px : int
-        Height and width; the ill place is a fifth to a third of it across.
+        Height and width; the ill place is about a third to a half of it across.
 
     Returns
     -------
@@ -40,7 +41,7 @@ def lesion_image(seed: int, *, ill: bool, side_px: int = 512) -> NDArray[np.uint
     """
     random = np.random.default_rng((seed, ill))
     image = np.full((side_px, side_px), _BACKGROUND, np.float32)
-    radius_px = side_px * random.uniform(0.1, 0.17)
+    radius_px = side_px * random.uniform(0.18, 0.26)
     centre_px = random.uniform(radius_px, side_px - radius_px, 2)
 
     def inside(y: float, x: float) -> bool:
@@ -51,11 +52,11 @@ def lesion_image(seed: int, *, ill: bool, side_px: int = 512) -> NDArray[np.uint
             _draw_cell(image, y, x, random.uniform(*_CELL_RADIUS_PX), random.uniform(*_BRIGHTNESS))
     for y, x in _scattered(random, side_px, _LESION_SPACING_PX):
         if inside(y, x):
-            _draw_cell(image, y, x, random.uniform(*_LESION_CELL_RADIUS_PX), random.uniform(*_BRIGHTNESS))
+            _draw_cell(image, y, x, random.uniform(*_LESION_CELL_RADIUS_PX), random.uniform(*_LESION_BRIGHTNESS))
     return np.clip(image + random.normal(0, _NOISE, image.shape), 0, 255).astype(np.uint8)
 
 
-def write_lesion_set(folder: Path, *, per_class: int = 16, side_px: int = 512, seed: int = 0) -> None:
+def write_lesion_set(folder: Path, *, per_class: int = 16, side_px: int = 256, seed: int = 0) -> None:
     """Write images into `folder/ill` and `folder/well`.
 
     Parameters
