@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
@@ -103,5 +104,7 @@ def _tell(images: Sequence[LabelledPath], summary: ImageModelSummary, seconds: f
     typer.echo(f"images     {len(images)}, of which {summary.images.validated} were kept to see when to stop")
     for label, count in sorted(Counter(image.label for image in images).items()):
         typer.echo(f"class      {label}: {count} images")
-    loss = "" if summary.validation_loss is None else f", validation loss {summary.validation_loss:.3f}"
-    typer.echo(f"trained    {summary.epochs_run} epochs in {seconds:.1f} s, kept epoch {summary.best_epoch}{loss}")
+    typer.echo(f"trained    {summary.epochs_run} epochs in {seconds:.1f} s, kept epoch {summary.best_epoch}")
+    if summary.validation_loss is not None:
+        guessing = math.log(len(summary.classes))
+        typer.echo(f"validation loss {summary.validation_loss:.3f}; to guess would be {guessing:.3f}")

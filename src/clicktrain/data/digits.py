@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,10 +147,10 @@ def _read_array(path: Path, name: str) -> AnyArray:
             return _from_npz(path, name)
         content = path.read_bytes()
         return _from_idx(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile) as error:
+        raise ImageError(f"`{path}` must be an NPZ or IDX file of bytes, got: {error}.") from error
     except OSError as error:
         raise StorageError(f"`{path}` must be a readable file, got: {error.strerror or error}.") from error
-    except (ValueError, EOFError) as error:
-        raise ImageError(f"`{path}` must be an NPZ or IDX file of bytes, got: {error}.") from error
 
 
 def _from_npz(path: Path, name: str) -> AnyArray:
