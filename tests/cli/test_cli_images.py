@@ -45,7 +45,7 @@ def image_model(folder, tmp_path_factory):
 
     path = tmp_path_factory.mktemp("model") / "gratings.clicktrain"
     paths = sorted(folder.glob("*/*"))
-    settings = image_preset("small").with_changes(patch_px=8, epochs=12, validation_share=0)
+    settings = image_preset("small").with_changes(patch_px=8, epochs=12, learning_rate=2e-3, validation_share=0)
     ImageClassifier(preset=settings).fit(paths, [each.parent.name for each in paths]).save(path)
     return path
 
