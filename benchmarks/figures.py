@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from _engine import tables as engine
 from _few_clicks import tables as few_clicks
+from _mod import tables as mod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,11 +24,14 @@ PAGES = (
     ROOT / "docs" / "index.md",
     EXPLANATION / "engine.md",
     EXPLANATION / "few_clicks.md",
+    EXPLANATION / "mixture-of-depths.md",
 )
 BLOCK = r"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
 # One report per machine, with the same figures in each.
 ENGINE_REPORTS = "engine_*.json"
 FEW_CLICKS_REPORTS = "few_clicks_[0-9]*.json"
+MOD_REPORTS = "mod_*.json"
+VOLUMES_REPORTS = "few_clicks_volumes_*.json"
 
 # Figure, how it is called, and how its number is shown.
 ROWS = (
@@ -49,7 +53,7 @@ def table() -> str:
     paths = [
         path
         for path in sorted(RESULTS.glob("*.json"))
-        if not any(map(path.match, (ENGINE_REPORTS, FEW_CLICKS_REPORTS)))
+        if not any(map(path.match, (ENGINE_REPORTS, FEW_CLICKS_REPORTS, MOD_REPORTS, VOLUMES_REPORTS)))
     ]
     reports = [json.loads(path.read_text()) for path in paths]
     figures = {key: value for report in reports for key, value in report["figures"].items()}
@@ -84,6 +88,8 @@ def main() -> None:
         "figures": table(),
         "engine": summaries(ENGINE_REPORTS, engine.summary_text),
         "few_clicks": summaries(FEW_CLICKS_REPORTS, few_clicks.summary_text),
+        "mod": summaries(MOD_REPORTS, mod.summary_text),
+        "few_clicks_volumes": summaries(VOLUMES_REPORTS, few_clicks.summary_text),
     }
     for page in PAGES:
         old = page.read_text()

@@ -20,6 +20,7 @@ PAGES = [
     "docs/index.md",
     "docs/tutorials/first-clicks.md",
     "docs/explanation/engine.md",
+    "docs/explanation/mixture-of-depths.md",
     "docs/explanation/session.md",
     "docs/explanation/whole-images.md",
 ]

@@ -78,9 +78,9 @@ def warm_up(method: str) -> None:
     model.fit(prepared, draw_strokes(truth, 50, seed=[0])).predict_proba(prepared)
 
 
-def timed(work: Callable[..., Any], *arguments: Any) -> Timed:
+def timed(work: Callable[..., Any], *arguments: Any, **options: Any) -> Timed:
     start = time.perf_counter()
-    result = work(*arguments)
+    result = work(*arguments, **options)
     return Timed(result, time.perf_counter() - start)
 
 

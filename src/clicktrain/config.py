@@ -17,6 +17,7 @@ __all__ = [
     "NetworkConfig",
     "Preset",
     "PresetName",
+    "SelectedChannels",
     "SettingsName",
     "TrainedClicks",
     "TrainingConfig",
@@ -92,6 +93,23 @@ class NetworkConfig(_Frozen):
             description="Of a volume's neighbouring slices, in pixels of a slice.",
         ),
     ] = 1.0
+    mod_channels: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=4096,
+            title="Mixture-of-Depths",
+            description="Channels that every second convolution works on, chosen for each image; 0 for all of them.",
+        ),
+    ] = 0
+
+    @model_validator(mode="after")
+    def _no_more_channels_than_there_are(self) -> Self:
+        if self.mod_channels > self.width:
+            raise ValueError("mod_channels must be at most width")
+        if self.mod_channels and self.levels < 2:
+            raise ValueError("mod_channels needs levels of 2 or more, as every second one works on fewer channels")
+        return self
 
 
 class TrainingConfig(_Frozen):
@@ -230,6 +248,21 @@ class TrainedClicks(_Frozen):
         return sum(self.per_class.values())
 
 
+class SelectedChannels(_Frozen):
+    """The channels that one Mixture-of-Depths block works on, in the images the model was trained on."""
+
+    block: Annotated[str, Field(title="Block")]
+    of: Annotated[int, Field(ge=1, title="Of", description="Channels that enter the block.")]
+    channels: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, title="Channels")]
+    scores: Annotated[tuple[float, ...], Field(title="Scores", description="What the block's result is weighed by.")]
+
+    @model_validator(mode="after")
+    def _every_channel_is_there_and_has_a_score(self) -> Self:
+        if len(self.scores) != len(self.channels) or max(self.channels) >= self.of:
+            raise ValueError("there must be one score per channel, and no more channels than enter the block")
+        return self
+
+
 class ModelSummary(_Frozen):
     """What a model file says about itself, without its weights."""
 
@@ -251,6 +284,14 @@ class ModelSummary(_Frozen):
     channel_deviation: Annotated[tuple[float, ...], Field(title="Channel deviations")]
     classes: Annotated[tuple[ClassInfo, ...], Field(min_length=2, title="Classes")]
     clicks: Annotated[TrainedClicks, Field(title="Clicks")]
+    selected: Annotated[
+        tuple[SelectedChannels, ...],
+        Field(title="Selected channels", description="Of the training images; other images choose their own."),
+    ] = ()
+    skipped: Annotated[
+        float,
+        Field(ge=0, le=1, title="Work skipped", description="Share of the context network's multiply-accumulates."),
+    ] = 0.0
 
     @model_validator(mode="after")
     def _statistics_fit_the_channels(self) -> Self:

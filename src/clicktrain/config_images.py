@@ -70,6 +70,16 @@ class ImageNetworkConfig(_Frozen):
         ),
     ] = "model"
     dropout: Annotated[float, Field(ge=0, lt=1, title="Dropout")] = 0.0
+    mod_ratio: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=4096,
+            title="Mixture-of-Depths",
+            description="How many times fewer channels every second block of the encoder works on, chosen for each "
+            "patch; 0 for all of them. 64 suits resnet, 16 mobilenet.",
+        ),
+    ] = 0
 
     @property
     def spacing_px(self) -> int:

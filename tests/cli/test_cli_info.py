@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from clicktrain import PixelClassifier
-from clicktrain.config import ClassInfo
+from clicktrain.config import ClassInfo, NetworkConfig, preset
+from tests.cli.conftest import halves, strokes
 
 
 def test_info_names_what_the_model_file_holds(clicktrain, model):
@@ -39,7 +40,15 @@ def test_file_that_is_no_model_is_refused(clicktrain, tmp_path):
 def test_plan_shows_the_choice_its_alternatives_and_the_speeds(clicktrain, model):
     result = clicktrain("info", model, "--plan", "--size", "64")
     assert result.exit_code == 0, result.output
-    for word in ("planned", "fragments", "patch scan", "scattered clicks", "conv_macs_per_s", "forward and backward"):
+    for word in (
+        "planned",
+        "fragments",
+        "patch scan",
+        "scattered clicks",
+        "conv_macs_per_s",
+        "forward and backward",
+        "GFLOP",
+    ):
         assert word in result.stdout
 
 
@@ -53,6 +62,26 @@ def test_info_about_nothing_is_refused(clicktrain):
     result = clicktrain("info")
     assert result.exit_code == 2
     assert "MODEL must be a model file, got none" in result.stderr
+
+
+def test_info_shows_the_channels_chosen_and_the_work_skipped(clicktrain, tmp_path):
+    image, labels = halves(0), strokes()
+    settings = preset("fast", pretrained=False)
+    network = NetworkConfig(sigmas_px=(0.7,), width=8, levels=2, members=1, mod_channels=2)
+    training = settings.training.model_copy(update={"steps": 3})
+    chosen = settings.model_copy(update={"network": network, "training": training})
+    PixelClassifier(preset=chosen, device="cpu").fit(image, labels).save(tmp_path / "m.clicktrain")
+    result = clicktrain("info", tmp_path / "m.clicktrain")
+    assert result.exit_code == 0, result.output
+    assert "0.convs.1.branch" in result.stdout
+    assert "of 8" in result.stdout
+    assert "Work skipped" in result.stdout
+
+
+def test_info_of_a_plain_network_does_not_speak_of_channels(clicktrain, model):
+    result = clicktrain("info", model)
+    assert "Work skipped" not in result.stdout
+    assert "Selected channels" not in result.stdout
 
 
 def test_info_names_what_a_model_of_whole_images_holds(clicktrain, image_model):

@@ -17,7 +17,7 @@ from clicktrain.engine.cost import Costs
 from clicktrain.engine.execute import run_whole
 from clicktrain.engine.fold import fold, refold, unfold
 from clicktrain.engine.pieces import plan_pieces
-from clicktrain.engine.plan import DensePlan, Pass, folds, plan_dense
+from clicktrain.engine.plan import DensePlan, Pass, folds, plan_dense, segment_s
 from clicktrain.engine.segments import Segment
 from clicktrain.engine.speeds import Speeds
 from tests.engine.architectures import Example, SideBySide, patch_classifiers, plain_cnn_1
@@ -174,3 +174,31 @@ def test_plan_runs_every_step_once_and_folds_only_further() -> None:
         assert bounds[::2] == [0, *bounds[1::2]][: len(bounds[::2])]
     assert [segment.folded for segment in plan_dense(job, "full")[-1].segments][-1] == (16, 16)
     assert {segment.folded for segment in plan_dense(job, "none")[-1].segments} == {(1, 1)}
+
+
+def test_maps_that_are_folded_for_a_segment_are_paid_for_whichever_segment_made_them() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 2, stride=2), nn.ReLU(), nn.Conv2d(4, 4, 2), nn.Conv2d(4, 2, 2)).eval()
+    program = densify(net).program
+    job = Pass(program, 1, (64, 64), Costs(Speeds(), gradient=False))
+    folded = Segment(2, 3, (2, 2))
+    alike, whole = (Segment(0, 2, fold) for fold in ((2, 2), (1, 1)))
+    assert segment_s(job, folded, (whole,)) > segment_s(job, folded, (alike,))
+
+
+def test_map_left_behind_by_an_earlier_segment_is_paid_for_too() -> None:
+    class Skips(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.head = nn.Conv2d(1, 8, 2, stride=2), nn.Conv2d(8, 2, 1)
+            self.second = nn.Conv2d(8, 2, 1)
+
+        def forward(self, image: Tensor) -> Tensor:
+            values = self.first(image)
+            return self.head(values) + self.second(values)
+
+    program = densify(Skips(), fov=2).program
+    job = Pass(program, 1, (64, 64), Costs(Speeds(), gradient=False))
+    last = Segment(2, 4, (2, 2))
+    by_first = {fold: (Segment(0, 1, fold), Segment(1, 2, (2, 2))) for fold in ((1, 1), (2, 2))}
+    # The head, made just before, is folded in both; the map that both convolutions read is whole in one.
+    assert segment_s(job, last, by_first[1, 1]) > segment_s(job, last, by_first[2, 2])

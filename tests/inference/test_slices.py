@@ -31,4 +31,5 @@ def test_what_is_linear_along_z_stays_as_it_is(length: int, step: int) -> None:
 def test_slices_far_apart_are_all_looked_at() -> None:
     assert slice_step(1.0) == 3
     assert slice_step(0.5) == 6
-    assert slice_step(2.5) == slice_step(10.0) == 1
+    assert slice_step(2.0) == 2
+    assert slice_step(3.0) == slice_step(10.0) == 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from clicktrain.config import ModelSummary
+    from clicktrain.config import ModelSummary, SelectedChannels
 
 __all__ = ["info"]
 
@@ -63,6 +63,12 @@ def _table(model: Path, summary: ModelSummary | ImageModelSummary) -> Table:
         value = getattr(summary, name)
         if name == "classes":
             shown = _image_classes(summary) if isinstance(summary, ImageModelSummary) else _classes(summary)
+        elif name in ("selected", "skipped") and not value:
+            continue
+        elif name == "selected":
+            shown = Text("\n".join(map(_selected, value)))
+        elif name == "skipped":
+            shown = Text(f"{value:.0%} of the context network's multiply-accumulates")
         else:
             shown = Text(_plain(value))
         table.add_row(field.title or name, shown)
@@ -78,6 +84,10 @@ def _classes(summary: ModelSummary) -> Text:
         for each in summary.classes
     ]
     return Text("\n").join(lines)
+
+
+def _selected(one: SelectedChannels) -> str:
+    return f"{one.block}: {', '.join(map(str, one.channels))} of {one.of}"
 
 
 def _image_classes(summary: ImageModelSummary) -> Text:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from clicktrain.config import ModelSummary
     from clicktrain.engine.explain import Explanation
-    from clicktrain.engine.program import Program
+    from clicktrain.engine.network import DenseNetwork
 
 __all__ = ["show_plan"]
 
@@ -28,10 +28,12 @@ def show_plan(console: Console, summary: ModelSummary | None, size_px: int) -> N
     from clicktrain.engine.device import pick_device
     from clicktrain.engine.explain import explain
 
-    program = _context_program(summary)
+    device = pick_device()
+    context = _context(summary).to(device)
+    program = context.program
     image_px = program.image_px([size_px] * program.ndim)
     for gradient in (False, True):
-        found = explain(program, image_px, gradient=gradient, device=pick_device())
+        found = explain(program, context.module, image_px, gradient=gradient, device=device)
         title = "forward and backward" if gradient else "forward"
         sides = " x ".join([str(size_px)] * program.ndim)
         console.print(f"\n[bold]{sides} scores, {title}[/bold]")
@@ -41,7 +43,7 @@ def show_plan(console: Console, summary: ModelSummary | None, size_px: int) -> N
     console.print(_speeds(found))
 
 
-def _context_program(summary: ModelSummary | None) -> Program:
+def _context(summary: ModelSummary | None) -> DenseNetwork:
     from clicktrain.config import preset
     from clicktrain.engine.densify import densify
     from clicktrain.models.nets import build_network
@@ -49,7 +51,7 @@ def _context_program(summary: ModelSummary | None) -> Program:
     network = preset("auto").network if summary is None else summary.architecture
     channels, n_classes = (1, 2) if summary is None else (summary.channels, len(summary.classes))
     context = build_network(network, in_channels=channels, n_classes=n_classes).context_nets[0].eval()
-    return densify(context, ndim=network.ndim, fov=context.fov_px).program
+    return densify(context, ndim=network.ndim, fov=context.fov_px)
 
 
 def _table(*headings: str) -> Table:
@@ -69,10 +71,21 @@ def _alternatives(found: Explanation) -> Table:
 
 
 def _stages(found: Explanation) -> Table:
-    table = _table("layers", "way", "predicted")
+    from rich.table import Column, Table
+
+    numbers = [Column(name, justify="right") for name in ("GFLOP", "predicted", "measured")]
+    table = Table("layers", "way", *numbers)
     for stage in found.stages:
-        table.add_row(stage.layers, stage.way, f"{stage.seconds * 1e3:.1f} ms")
+        measured = "" if stage.measured_s is None else _ms(stage.measured_s)
+        table.add_row(stage.layers, stage.way, f"{stage.gflop:.3f}", _ms(stage.seconds), measured)
+    total_s = sum(stage.measured_s or 0.0 for stage in found.stages)
+    gflop, predicted_s = (sum(getattr(stage, name) for stage in found.stages) for name in ("gflop", "seconds"))
+    table.add_row("all", "", f"{gflop:.3f}", _ms(predicted_s), _ms(total_s) if total_s else "")
     return table
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.1f} ms"
 
 
 def _clicks(found: Explanation) -> Table:

@@ -10,14 +10,14 @@ from clicktrain.engine.recompute import recomputed
 from clicktrain.engine.segments import FoldedMaps, SegmentRun, run_in_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor, nn
 
     from clicktrain.engine.program import Program
     from clicktrain.engine.segments import Segment
 
-__all__ = ["run_segments"]
+__all__ = ["run_segment", "run_segments"]
 
 
 def run_segments(
@@ -44,12 +44,24 @@ def run_segments(
     shape_px = tuple(image.shape[2:])
     maps = {0: FoldedMaps(image, (1,) * program.ndim)}
     for segment in segments:
-        run = SegmentRun.of(program, segment, shape_px)
-        folded = [run.refold(n, maps[n]) for n in run.inputs]
-        made = _run(run, folded, module, most_pieces)
-        maps = {n: maps[n] for n in program.live_after(segment.stop) if n in maps}
-        maps |= {n: FoldedMaps(m, segment.folded) for n, m in zip(run.outputs, made, strict=True)}
+        maps = run_segment(program, segment, maps, shape_px, module, most_pieces)
     return maps
+
+
+def run_segment(
+    program: Program,
+    segment: Segment,
+    maps: Mapping[int, FoldedMaps],
+    shape_px: tuple[int, ...],
+    module: nn.Module,
+    most_pieces: int | None = None,
+) -> dict[int, FoldedMaps]:
+    """Run one segment on the maps before it, given and returned by number; the rest as in `run_segments`."""
+    run = SegmentRun.of(program, segment, shape_px)
+    folded = [run.refold(n, maps[n]) for n in run.inputs]
+    made = _run(run, folded, module, most_pieces)
+    kept = {n: maps[n] for n in program.live_after(segment.stop) if n in maps}
+    return kept | {n: FoldedMaps(m, segment.folded) for n, m in zip(run.outputs, made, strict=True)}
 
 
 def _run(run: SegmentRun, inputs: list[Tensor], module: nn.Module, most_pieces: int | None) -> list[Tensor]:

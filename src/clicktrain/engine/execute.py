@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from clicktrain.engine.program import Program
     from clicktrain.engine.segments import FoldedMaps
 
-__all__ = ["Passes", "run_selected", "run_whole"]
+__all__ = ["Passes", "filled_for", "run_selected", "run_whole"]
 
 # Input pixels of one chunk of windows, where no gradient keeps all chunks alive anyway: some 100 MB of wide maps.
 _CHUNK_PX = 500_000
@@ -93,7 +93,11 @@ class Passes:
         return scores[plan.places[self.program.output].number_of(plan.covering.within)]
 
     def _maps(self, plan: DensePlan, image: Tensor) -> dict[int, FoldedMaps]:
-        # Images are made larger at their ends, so that their scores fill every fragment of the plan's folds.
-        missing = [-n % f for n, f in zip(self.program.scores_px(image.shape[2:]), plan.folded, strict=False)]
-        filled = reflect_pad(image, [(0, n) for n in missing]) if any(missing) else image
+        filled = filled_for(self.program, plan, image)
         return run_segments(self.program, plan.segments, filled, self.module, self.most_pieces)
+
+
+def filled_for(program: Program, plan: DensePlan, image: Tensor) -> Tensor:
+    """Images, made larger at their ends so that their scores fill every fragment of the plan's folds."""
+    missing = [-n % f for n, f in zip(program.scores_px(image.shape[2:]), plan.folded, strict=False)]
+    return reflect_pad(image, [(0, n) for n in missing]) if any(missing) else image

@@ -12,9 +12,12 @@ from clicktrain.engine.calibration import device_key, speeds_of
 from clicktrain.engine.cost import Costs
 from clicktrain.engine.plan import Pass, segment_s
 from clicktrain.engine.planner import Planner
+from clicktrain.engine.timed import measured_s
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from torch import nn
 
     from clicktrain.engine.plan import DensePlan
     from clicktrain.engine.program import Program
@@ -37,11 +40,17 @@ class Stage:
         How its taps lie and what it is cut into.
     seconds : float
         Predicted.
+    gflop : float
+        Floating-point operations of the forward pass, in billions: two per multiply-accumulate.
+    measured_s : float or None
+        What the forward pass takes here; None where the backward pass is asked for as well.
     """
 
     layers: str
     way: str
     seconds: float
+    gflop: float
+    measured_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +76,16 @@ class Explanation:
     clicks: dict[int, str]
 
 
-def explain(program: Program, image_px: Sequence[int], *, gradient: bool, device: torch.device) -> Explanation:
+def explain(
+    program: Program, module: nn.Module, image_px: Sequence[int], *, gradient: bool, device: torch.device
+) -> Explanation:
     """Explain how one float32 image would be scored.
 
     Parameters
     ----------
     program : Program
+    module : Module
+        Holds the parameters, on the device.
     image_px : sequence of int
         Spatial shape of the image, at least the field of view.
     gradient : bool
@@ -90,20 +103,26 @@ def explain(program: Program, image_px: Sequence[int], *, gradient: bool, device
         "fragments (folded after every stride)": planner.dense(1, shape_px, "full")[-1].seconds,
         "patch scan": planner.patches_s(prod(scores_px)),
     }
-    stages = () if chosen == "patches" else _stages(planner, plan, shape_px)
+    stages: tuple[Stage, ...] = ()
+    if chosen != "patches":
+        measured = None if gradient else measured_s(program, plan, module, shape_px, device)
+        stages = _stages(planner, plan, shape_px, measured)
     clicks = {count: _clicks(planner, count, scores_px) for count in _CLICKS if count <= prod(scores_px)}
     return Explanation(device_key(device, torch.float32, program.ndim), speeds, alternatives, stages, clicks)
 
 
-def _stages(planner: Planner, plan: DensePlan, shape_px: tuple[int, ...]) -> tuple[Stage, ...]:
-    job = Pass(planner.program, 1, shape_px, planner.costs, planner.element_bytes)
+def _stages(
+    planner: Planner, plan: DensePlan, shape_px: tuple[int, ...], measured: tuple[float, ...] | None
+) -> tuple[Stage, ...]:
+    program = planner.program
+    job = Pass(program, 1, shape_px, planner.costs, planner.element_bytes)
     stages = []
-    before = (1,) * planner.program.ndim
-    for segment in plan.segments:
-        steps = planner.program.steps[segment.start : segment.stop]
+    for number, segment in enumerate(plan.segments):
+        steps = program.steps[segment.start : segment.stop]
         layers = " ".join(dict.fromkeys(step.name for step in steps))
-        stages.append(Stage(layers, _way(planner.program, segment), segment_s(job, segment, before)))
-        before = segment.folded
+        predicted = segment_s(job, segment, plan.segments[:number])
+        gflop = 2e-9 * sum(step.work.macs * prod(step.grid.dense_shape(shape_px)) for step in steps)
+        stages.append(Stage(layers, _way(program, segment), predicted, gflop, measured[number] if measured else None))
     return tuple(stages)
 
 

@@ -102,7 +102,7 @@ def _extend(
     """Add the segment from one step to another to a plan, in every way, and keep what is cheaper."""
     for folded in folds(job.program, *steps, before, folding):
         for segment in _segments(job, *steps, folded):
-            total_s = plan.seconds + segment_s(job, segment, before)
+            total_s = plan.seconds + segment_s(job, segment, plan.segments)
             if total_s < (best[folded].seconds if folded in best else inf):
                 best[folded] = DensePlan(total_s, (*plan.segments, segment))
 
@@ -136,8 +136,8 @@ def _segments(job: Pass, start: int, stop: int, folded: _Fold) -> Iterator[Segme
         yield Segment(start, stop, folded, job.costs.speeds.cache_bytes // (share * widest * job.element_bytes))
 
 
-def segment_s(job: Pass, segment: Segment, before: _Fold) -> float:
-    """Predicted seconds of a segment whose inputs come with the fold `before`."""
+def segment_s(job: Pass, segment: Segment, earlier: Sequence[Segment]) -> float:
+    """Predicted seconds of a segment that reads what earlier ones have made."""
     program, speeds = job.program, job.costs.speeds
     run = SegmentRun.of(program, segment, job.shape_px)
     batch = job.batch * prod(segment.folded)
@@ -153,9 +153,16 @@ def segment_s(job: Pass, segment: Segment, before: _Fold) -> float:
         for n in values
     )
     moved = sum(program.channels(n) * values[n] for n in run.outputs) if many else 0.0
-    if segment.folded != before:
-        moved += sum(program.channels(n) for n in run.inputs) * job.batch * prod(job.shape_px)
+    # A map that an earlier segment left behind may have another fold than the one made last.
+    refolded = sum(program.channels(n) for n in run.inputs if _fold_of(n, earlier, program.ndim) != segment.folded)
+    moved += refolded * job.batch * prod(job.shape_px)
     return total_s + moved * (1 + job.costs.gradient) / speeds.memory_per_s
+
+
+def _fold_of(number: int, segments: Sequence[Segment], ndim: int) -> _Fold:
+    """Fold of the map that one of the segments has made; the image is whole."""
+    makers = (segment.folded for segment in reversed(segments) if segment.start < number <= segment.stop)
+    return next(makers, (1,) * ndim)
 
 
 def _values(run: SegmentRun, number: int, batch: int, pieces: Sequence[Piece]) -> float:

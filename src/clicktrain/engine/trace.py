@@ -18,14 +18,20 @@ from clicktrain.engine.rules.exact_leaf import channels_of_leaf, exact_leaf, is_
 from clicktrain.engine.rules.layer import Attribute, Builder, Layer, PatchMap
 from clicktrain.engine.rules.refused import why_refused
 from clicktrain.errors import DensifyError
+from clicktrain.kernels.channels import add_to_first
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 __all__ = ["build_program"]
 
 
 class _Tracer(fx.Tracer):
+    # Buffers are read anew at each call, as parameters are: what is computed from them must not be kept as a number.
+    proxy_buffer_attributes = True
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return is_exact_leaf(m) or super().is_leaf_module(m, module_qualified_name)
 
@@ -67,7 +73,7 @@ def build_program(module: nn.Module, ndim: int, fov: tuple[int, ...] | None) -> 
 
 def _trace(module: nn.Module) -> fx.Graph:
     try:
-        graph = _Tracer().trace(module)
+        graph = _Tracer(autowrap_functions=(add_to_first,)).trace(module)
     except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
         raise DensifyError(
             f"module must be traceable by torch.fx, got: {error} Remove control flow that depends on values, "
@@ -110,7 +116,7 @@ def _walk(module: nn.Module, graph: fx.Graph, builder: Builder) -> PatchMap:
             channels = _input_channels(module, graph, builder.fov)
             values[node] = PatchMap(0, Grid.of_pixels(builder.ndim), channels)
         elif node.op == "get_attr":
-            values[node] = Attribute(partial(_get_attribute, module, str(node.target)))
+            values[node] = Attribute(partial(_get_attribute, module, str(node.target)), str(node.target))
         else:
             values[node] = _apply(module, node, layer, args, kwargs)
             _follow_in_place(module, node, layer, values)
@@ -132,15 +138,15 @@ def _scores(layer: Layer, value: Any) -> PatchMap:
 
 
 def _apply(module: nn.Module, node: fx.Node, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    subject: Any = node.target
-    if node.op == "call_module":
-        subject = module.get_submodule(str(node.target))
+    is_module = node.op == "call_module"
+    subject: Any = module.get_submodule(str(node.target)) if is_module else node.target
+    if not _found(PatchMap, (args, kwargs)):
+        return _constant(_method(subject) if node.op == "call_method" else subject, args, kwargs)
+    if is_module:
         rule = exact_leaf if is_exact_leaf(subject) else registry.find_module_rule(subject)
         args = (subject, *args)
     else:
         rule = (registry.methods if node.op == "call_method" else registry.functions).get(subject)
-        if not _found(PatchMap, (args, kwargs)):
-            return _constant(node, args, kwargs)
     if rule is None:
         layer.refuse(*why_refused(subject))
     try:
@@ -159,13 +165,15 @@ def _found(kind: type, values: Any) -> bool:
     return any(_found(kind, value) for value in values)
 
 
-def _constant(node: fx.Node, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _method(name: str) -> Callable[..., Any]:
+    return lambda owner, *args, **kwargs: getattr(owner, name)(*args, **kwargs)
+
+
+def _constant(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What does not depend on the image: a number now, or a tensor computed from parameters at each call."""
 
     def compute() -> Any:
-        read = [a.read() if isinstance(a, Attribute) else a for a in args]
-        function = getattr(read[0], str(node.target)) if node.op == "call_method" else node.target
-        return function(*read[node.op == "call_method" :], **kwargs)  # type: ignore[operator]
+        return function(*(a.read() if isinstance(a, Attribute) else a for a in args), **kwargs)
 
     return Attribute(compute) if _found(Attribute, args) else compute()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +10,10 @@ import torch
 import torch.nn.functional as F
 
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
+from clicktrain.engine.state import with_state
 from clicktrain.inference.finish import finished
 from clicktrain.inference.slices import KnownSlices, slice_step
+from clicktrain.kernels.regular_conv.aten import channels_last
 from clicktrain.models.blend import blended
 from clicktrain.models.features import grey_view, prepare, stem_features
 
@@ -67,6 +70,8 @@ def predict_tiles(
     """
     prepared = prepare(image, statistics, model.fov)
     grey = grey_view(prepared)
+    # Once for the image, so that every tile works on the same channels.
+    selections = model.selections(prepared)
     tile = even_tile(prepared.shape_px, tile_px or TILE_PX[model.ndim], (1,) * model.ndim)
     tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, LEAST_PX[model.ndim])
     probabilities = np.empty((len(model.classes), *prepared.shape_px), np.float32)
@@ -74,7 +79,7 @@ def predict_tiles(
         yield tiles.progress("predicting")
         here = (slice(None), *tiles.first.inner)
         try:
-            probabilities[here] = yield from _classify(model, prepared, grey, tiles)
+            probabilities[here] = yield from _classify(model, prepared, grey, selections, tiles)
         except (RuntimeError, MemoryError) as error:
             tiles.shrink(error)
         else:
@@ -84,7 +89,11 @@ def predict_tiles(
 
 
 def _classify(
-    model: FittedModel, prepared: PreparedImage, grey: PreparedImage, tiles: ShrinkingTiles
+    model: FittedModel,
+    prepared: PreparedImage,
+    grey: PreparedImage,
+    selections: Sequence[dict[str, Tensor]],
+    tiles: ShrinkingTiles,
 ) -> Generator[Progress, None, FloatArray]:
     """Probabilities (K, [slices,] rows, columns) of the first tile."""
     origin, size = region_of(tiles.first)
@@ -95,7 +104,7 @@ def _classify(
             answers["trees"] = _by_forest(model, model.forest, raw)
     yield tiles.progress("predicting", half_done=True)
     with torch.inference_mode():
-        answers["context"] = _by_context(model, raw)
+        answers["context"] = _by_context(model, raw, selections)
         if model.embedded is not None and model.ndim == 2:
             answers["embedding"] = _by_head(model.embedded, grey.window(origin, size, model.embedded.fov))
     if model.embedded is not None and model.ndim == 3:
@@ -105,10 +114,14 @@ def _classify(
     return probabilities
 
 
-def _by_context(model: FittedModel, raw: Tensor) -> Tensor:
-    features = model.net.standardise(raw)
-    scores = torch.stack([member(features) for member in model.dense]).mean(dim=0)
-    return F.softmax(scores, dim=1)[0]
+def _by_context(model: FittedModel, raw: Tensor, selections: Sequence[dict[str, Tensor]]) -> Tensor:
+    # Laid out once as convolutions read it, not by every layer that begins at the features.
+    features = channels_last(model.net.standardise(raw))
+    scores = [
+        with_state(member.module, selection, partial(member, features)) if selection else member(features)
+        for member, selection in zip(model.dense, selections, strict=True)
+    ]
+    return F.softmax(torch.stack(scores).mean(dim=0), dim=1)[0]
 
 
 def _by_forest(model: FittedModel, forest: Forest, raw: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ _STEP_PX = 3.0
 
 def slice_step(slice_distance_px: float) -> int:
     """How many slices to go on to the next one that is looked at."""
-    return max(1, round(_STEP_PX / slice_distance_px))
+    return math.ceil(_STEP_PX / slice_distance_px)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from clicktrain.models.layers.blocks import BasicBlock, Bottleneck, InvertedResidual, conv_norm
@@ -41,7 +42,7 @@ class Stage(NamedTuple):
 
 
 class PatchEncoder(nn.Module):
-    """Convolutions, then the mean over the patch, then a linear layer whose outputs are standardised.
+    """Convolutions, then the mean (and maximum) over the patch, then a linear layer whose outputs are standardised.
 
     The patches of an image resemble each other much more than the random weights tell them apart: without the
     standardisation, whose statistics are measured once before training, what differs between codes would at first be
@@ -54,17 +55,27 @@ class PatchEncoder(nn.Module):
     trunk_channels : int
     code_channels : int
         Length c of the code.
+    pools_maximum : bool
+        Whether the maximum over the patch goes into the code as well. In the mean a thing that is small beside the
+        patch is lost at first, and learning starts late.
     """
 
-    def __init__(self, trunk: nn.Module, trunk_channels: int, code_channels: int) -> None:
+    def __init__(
+        self, trunk: nn.Module, trunk_channels: int, code_channels: int, *, pools_maximum: bool = False
+    ) -> None:
         super().__init__()
         self.trunk = trunk
-        self.to_code = nn.Linear(trunk_channels, code_channels)
+        self.pools_maximum = pools_maximum
+        self.to_code = nn.Linear(trunk_channels * (2 if pools_maximum else 1), code_channels)
         self.standardise = FrozenBatchNorm(code_channels)
 
     def forward(self, patches: Tensor) -> Tensor:
         """Encode patches of shape (P, C, p, p) as (P, c)."""
-        code: Tensor = self.standardise(self.to_code(self.trunk(patches).mean(dim=(2, 3))))
+        maps = self.trunk(patches)
+        pooled = maps.mean(dim=(2, 3))
+        if self.pools_maximum:
+            pooled = torch.cat([pooled, maps.amax(dim=(2, 3))], dim=1)
+        code: Tensor = self.standardise(self.to_code(pooled))
         return code
 
 
@@ -119,7 +130,7 @@ def build_encoder(
     """
     makers = {"small": _small, "resnet": _resnet, "mobilenet": _mobilenet}
     trunk, channels = makers[name](in_channels, norm_layer(norm), every_second)
-    return PatchEncoder(trunk, channels, code_channels)
+    return PatchEncoder(trunk, channels, code_channels, pools_maximum=name == "small")
 
 
 def _small(in_channels: int, norm: NormFactory, every_second: BlockFactory | None) -> tuple[nn.Module, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from clicktrain.models.nets import PixelNet
     from clicktrain.models.normalise import ChannelStatistics
 
-__all__ = ["PreparedImage", "grey_view", "prepare", "stem_features"]
+__all__ = ["PreparedImage", "grey_view", "prepare", "sample_features", "stem_features"]
+
+
+# Patches per axis of a sample. More cost more than a selection of channels saves in a small image.
+_SAMPLED = 3
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -113,4 +118,28 @@ def stem_features(
     """
     fov = [its + context - 1 for its, context in zip(net.stem.exact_fov, context_fov, strict=True)]
     features: Tensor = net.stem(prepared.window(origin, size, fov))
+    return features
+
+
+def sample_features(net: PixelNet, prepared: PreparedImage, context_fov: Sequence[int]) -> Tensor:
+    """Compute the stem's features of a few patches on a regular grid all over an image, however large it is.
+
+    Parameters
+    ----------
+    net : PixelNet
+    prepared : PreparedImage
+    context_fov : sequence of int
+
+    Returns
+    -------
+    Tensor of shape (P, F, *context_fov)
+        The same for one image whatever it is tiled into.
+    """
+    fov = [its + context - 1 for its, context in zip(net.stem.exact_fov, context_fov, strict=True)]
+    ndim = len(fov)
+    # About as many in a volume as in an image.
+    count = round(_SAMPLED ** (2 / ndim))
+    places = product(*(sorted({(2 * i + 1) * n // (2 * count) for i in range(count)}) for n in prepared.shape_px))
+    patches = torch.cat([prepared.window(place, (1,) * ndim, fov) for place in places])
+    features: Tensor = net.stem(patches)
     return features

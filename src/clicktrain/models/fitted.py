@@ -11,16 +11,19 @@ import torch
 from clicktrain.config import FinishConfig
 from clicktrain.engine.densify import DenseNetwork, densify
 from clicktrain.errors import ModelFileError
+from clicktrain.models.features import sample_features
 from clicktrain.models.forest import Forest
 from clicktrain.models.nets import PixelNet, build_network
 from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.models.pretrained import EmbeddedHead, Embedding
+from clicktrain.models.selection import hold_channels, selection_of_patches
 from clicktrain.models.volume_stem import VolumeStem
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.config import ModelSummary
+    from clicktrain.models.features import PreparedImage
 
 __all__ = ["FittedModel"]
 
@@ -99,6 +102,20 @@ class FittedModel:
         """Indices of classes, in the order of the scores, given their numbers."""
         return torch.searchsorted(torch.tensor(self.classes, device=numbers.device), numbers.contiguous())
 
+    def selections(self, prepared: PreparedImage) -> tuple[dict[str, Tensor], ...]:
+        """Choose the channels that each member works on in an image; empty for members that work on all.
+
+        Parameters
+        ----------
+        prepared : PreparedImage
+            Every tile and worker that chooses for the same image chooses the same.
+        """
+        if not self.net.chooses_channels:
+            return ({},) * len(self.dense)
+        with torch.no_grad():
+            sample = self.net.standardise(sample_features(self.net, prepared, self.context_fov))
+        return tuple(selection_of_patches(member, sample) for member in self.net.context_nets)
+
     def copied(self) -> FittedModel:
         """Return a copy with a network of its own, so that training can be given up without a trace."""
         net = copy.deepcopy(self.net)
@@ -140,6 +157,7 @@ class FittedModel:
             forest = _restored_forest(summary, weights)
             embedded = _restored_head(summary, weights, device)
             net.load_state_dict(weights)
+            hold_channels(net.members, summary.selected)
         except (RuntimeError, KeyError, ValueError) as error:
             raise ModelFileError(
                 f"`{name}` must hold the weights of its architecture, got others. Use a copy of it or train again."

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from clicktrain.models.encoders import build_encoder
 from clicktrain.models.grid_head import GridHead
+from clicktrain.models.mod_encoders import mod_twin
 
 if TYPE_CHECKING:
     from clicktrain.config_images import ImageNetworkConfig
@@ -66,8 +67,11 @@ def build_image_network(
     seed : int
         The same seed gives the same weights; the global random state is left alone.
     every_second : BlockFactory, optional
-        Stands in for every second block of each stage, see `clicktrain.models.encoders.stages`.
+        Stands in for every second block of each stage, see `clicktrain.models.encoders.stages`; by default what
+        the settings say.
     """
+    if every_second is None and config.mod_ratio:
+        every_second = mod_twin(config.encoder, config.mod_ratio)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = build_encoder(

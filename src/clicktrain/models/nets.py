@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from clicktrain.models.layers.shared_mod import SharedModBlock, SharedModBranch
 from clicktrain.models.stem import ScaleSpaceStem
 from clicktrain.models.volume_stem import VolumeStem
 
@@ -75,6 +76,8 @@ class ContextNet(nn.Module):
         Share of the heads' input channels left out in training.
     ndim : int
         Spatial axes, 2 or 3.
+    mod_channels : int
+        Channels that every second convolution works on, a Mixture-of-Depths block then; 0 for plain convolutions.
 
     Attributes
     ----------
@@ -84,22 +87,34 @@ class ContextNet(nn.Module):
     References
     ----------
     Li, Zhao, Wang 2014, arXiv 1412.4526: strides as growing distances between taps. Bansal et al. 2017,
-    arXiv 1702.06506: the values of one pixel at all levels as input of the head.
+    arXiv 1702.06506: the values of one pixel at all levels as input of the head. Cakaj, Mehnert, Yang 2024,
+    arXiv 2409.17016: Mixture-of-Depths.
     """
 
     def __init__(
-        self, in_channels: int, n_classes: int, *, width: int, levels: int, dropout: float = 0.0, ndim: int = 2
+        self,
+        in_channels: int,
+        n_classes: int,
+        *,
+        width: int,
+        levels: int,
+        dropout: float = 0.0,
+        ndim: int = 2,
+        mod_channels: int = 0,
     ) -> None:
         super().__init__()
         convolution, channel_dropout = (nn.Conv2d, nn.Dropout2d) if ndim == 2 else (nn.Conv3d, nn.Dropout3d)
         strides = [2] * (levels - 1) + [1]
         self.ndim, self.fov_px = ndim, 2 ** (levels + 1) - 1
         self.mix = convolution(in_channels, width, 1)
-        self.convs = nn.ModuleList([convolution(width, width, 3, stride=stride) for stride in strides])
         self.activation = nn.ReLU()
+        self.convs = nn.ModuleList(
+            [_level(convolution, number, width, stride, mod_channels) for number, stride in enumerate(strides)]
+        )
         # Whole channels at a time: a mask of the size of the map would take longer to draw than a convolution takes.
         self.dropout = channel_dropout(dropout)
-        self.heads = nn.ModuleList([convolution(width, n_classes, 1) for _ in range(levels + 1)])
+        made = [mod_channels if isinstance(conv, SharedModBlock) else width for conv in self.convs]
+        self.heads = nn.ModuleList([convolution(channels, n_classes, 1) for channels in (width, *made)])
         self.skip = convolution(in_channels, n_classes, 1)
         nn.init.zeros_(self.skip.weight)
         nn.init.zeros_(self.skip.bias)  # type: ignore[arg-type]
@@ -122,9 +137,25 @@ class ContextNet(nn.Module):
         scores = _centre(self.skip(features), self._centres_px[0], self.ndim)
         scores = scores + _centre(head(self.dropout(values)), self._centres_px[0], self.ndim)
         for conv, head, centre_px in zip(self.convs, heads, self._centres_px[1:], strict=True):
-            values = self.activation(conv(values))
-            scores = scores + _centre(head(self.dropout(values)), centre_px, self.ndim)
+            if isinstance(conv, SharedModBlock):
+                # The head reads what is new alone: what passes by, the head before has read.
+                made = conv.branch(values)
+                values = conv.fuse(values, made) if conv is not self.convs[-1] else made
+            else:
+                made = values = self.activation(conv(values))
+            scores = scores + _centre(head(self.dropout(made)), centre_px, self.ndim)
         return scores
+
+
+def _level(
+    convolution: type[nn.Conv2d | nn.Conv3d], number: int, width: int, stride: int, mod_channels: int
+) -> nn.Module:
+    """Every second level is a Mixture-of-Depths block, the first one is not."""
+    if not mod_channels or number % 2 == 0:
+        return convolution(width, width, 3, stride=stride)
+    block = nn.Sequential(convolution(mod_channels, mod_channels, 3, stride=stride), nn.ReLU())
+    ndim = 2 if convolution is nn.Conv2d else 3
+    return SharedModBlock(SharedModBranch(block, width, mod_channels, ndim=ndim), stride=stride)
 
 
 def _centre(values: Tensor, margin_px: int, ndim: int) -> Tensor:
@@ -160,6 +191,11 @@ class PixelNet(nn.Module):
     def context_nets(self) -> list[ContextNet]:
         """The members, under their own type."""
         return [cast("ContextNet", member) for member in self.members]
+
+    @property
+    def chooses_channels(self) -> bool:
+        """Whether some of its blocks work on chosen channels alone."""
+        return any(isinstance(part, SharedModBranch) for part in self.modules())
 
     def forward(self, patch: Tensor) -> Tensor:
         """Score the patch's centre.
@@ -205,6 +241,7 @@ def build_network(
                 levels=config.levels,
                 dropout=dropout,
                 ndim=config.ndim,
+                mod_channels=config.mod_channels,
             )
             for _ in range(config.members)
         ]

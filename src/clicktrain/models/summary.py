@@ -10,6 +10,7 @@ import numpy as np
 
 from clicktrain.config import ModelSummary, TrainedClicks
 from clicktrain.models.checkpoint import FORMAT_VERSION
+from clicktrain.models.selection import held_channels, skipped_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +61,8 @@ def summarise(
         channel_deviation=model.statistics.deviation,
         classes=tuple(classes),
         clicks=clicks,
+        selected=held_channels(model.net.members),
+        skipped=skipped_share(model.dense[0]),
     )
 
 

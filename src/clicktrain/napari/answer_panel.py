@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerPanel"]
 
-_MOST_PROBABLE = "most probable class"
+_MOST_PROBABLE = "likeliest"
 _METHODS: dict[str, HeatMethod] = {"by gradient": "gradient", "by leaving out": "leave_one_out"}
 _SHOWN = 5
 
@@ -50,6 +50,10 @@ class AnswerPanel(QWidget):
         self._label.setToolTip("The class that the heat map is about")
         self._method = QComboBox()
         self._method.addItems(_METHODS)
+        for choice in (self._label, self._method):
+            # Class names may be long; the dock must not grow with them.
+            choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            choice.setMinimumContentsLength(6)
         self._method.setToolTip(
             "By gradient is quick; leaving out every patch in turn takes longer and is more literal"
         )

@@ -19,7 +19,7 @@ __all__ = ["CurvePlot"]
 
 # Apart in lightness as well as in hue.
 _TRAINING, _VALIDATION, _ACCURACY = "#e8a33d", "#ef6f6c", "#4cc9b0"
-_HEIGHT_PX, _MARGIN_PX = 110, 4
+_HEIGHT_PX, _MARGIN_PX = 104, 4
 _LINE_PX, _DOT_PX = 1.6, 2.2
 
 

@@ -51,9 +51,9 @@ class ImageTableWidget(QWidget):
         super().__init__(parent)
         self.setAcceptDrops(True)
         self._table = _new_table()
-        self._files = _button("Add images…", "Add image files; their labels are typed in the table")
-        self._folder = _button("Add folder…", "Add an OME-Zarr, a folder named like its class, or a folder of such")
-        self._csv = _button("Import CSV…", "Add the images of a table with the columns path and label")
+        self._files = _button("Images…", "Add image files; their labels are typed in the table")
+        self._folder = _button("Folder…", "Add an OME-Zarr, a folder named like its class, or a folder of such")
+        self._csv = _button("CSV…", "Add the images of a table with the columns path and label")
         self._relabel = _button("Label selected…", "Give all selected images one label")
         self._remove = _button("Remove", "Take the selected images off the table; the files stay where they are")
         self._summary = QLabel(_EMPTY)
@@ -112,10 +112,11 @@ class ImageTableWidget(QWidget):
 
     def _lay_out(self) -> None:
         adding, editing = QHBoxLayout(), QHBoxLayout()
+        adding.addWidget(QLabel("Add"))
         for button in (self._files, self._folder, self._csv):
-            adding.addWidget(button)
+            adding.addWidget(button, 1)
         for button in (self._relabel, self._remove):
-            editing.addWidget(button)
+            editing.addWidget(button, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._table)
@@ -148,5 +149,7 @@ def _new_table() -> QTableWidget:
     header = table.horizontalHeader()
     header.setSectionResizeMode(_IMAGE, QHeaderView.ResizeMode.Stretch)
     header.setSectionResizeMode(_LABEL, QHeaderView.ResizeMode.Stretch)
+    # The page scrolls when it is higher than the window, so the table asks for no more than this.
+    table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
     table.setMinimumHeight(header.sizeHint().height() + _ROWS_SHOWN * table.verticalHeader().defaultSectionSize())
     return table

@@ -36,9 +36,10 @@ class SourcePanel(QWidget):
     def __init__(self, layers: LayerList, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._image = LayerChoice(layers, _is_image, "The image to classify")
-        self._clicks = LayerChoice(layers, self._holds_clicks, "The Labels or Points layer that holds the clicks")
         self._axes = QComboBox()
         self._axes.addItems(_STACK_AXES)
+        self._choose_axes()
+        self._clicks = LayerChoice(layers, self._holds_clicks, "The Labels or Points layer that holds the clicks")
         self._axes.setToolTip("What the axes of this layer are: a volume is classified as a whole, in 3D")
         self._kind = QComboBox()
         self._kind.addItems(["Labels", "Points"])
@@ -90,14 +91,17 @@ class SourcePanel(QWidget):
         self._clicks.close()
 
     def _on_image_changed(self, layer: Image | None) -> None:
+        self._choose_axes()
         self._show_axes()
         self.image_changed.emit()
 
     def _show_axes(self) -> None:
+        self._form.setRowVisible(self._axes, self.image is not None and is_stack(self.image))
+
+    def _choose_axes(self) -> None:
         image = self.image
-        self._form.setRowVisible(self._axes, image is not None and is_stack(image))
         if image is not None and is_stack(image):
-            # What follows a new image is told of once, by whoever calls.
+            # What follows from another image is done once, by whoever chose it.
             with QSignalBlocker(self._axes):
                 self._axes.setCurrentIndex(list(_STACK_AXES.values()).index(likely_axes(image)))
 

@@ -67,9 +67,9 @@ class WholeImageTab(QWidget):
         self._asked: tuple[ImageInput, Image, Any] | None = None
         self._closing = ExitStack()
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
         for widget in (self.table, self.controls, self.answer):
             layout.addWidget(widget)
-        layout.addStretch(1)
         self._connect_widgets()
         self._connect_session()
         self._prepare_closing()

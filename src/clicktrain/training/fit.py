@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import torch
+
+from clicktrain.models.features import prepare, sample_features
 from clicktrain.models.fitted import FittedModel
 from clicktrain.models.nets import build_network
 from clicktrain.models.normalise import ChannelStatistics
@@ -62,7 +65,7 @@ def fit_model(
     # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
     net.standardise.measure(clicked.windows[..., ::2, ::2])
     model = yield from _with_heads(model, examples, clicked, settings, seed)
-    yield from _train(model, clicked, settings, steps=settings.training.steps, seed=seed)
+    yield from _train(model, examples, clicked, settings, steps=settings.training.steps, seed=seed)
     return model
 
 
@@ -90,7 +93,7 @@ def continue_model(
     examples = _examples(model, images, clicks, settings)
     clicked = yield from _gather(trained, examples, seed)
     trained = yield from _with_heads(trained, examples, clicked, settings, seed)
-    yield from _train(trained, clicked, settings, steps=settings.training.more_steps, seed=seed)
+    yield from _train(trained, examples, clicked, settings, steps=settings.training.more_steps, seed=seed)
     return trained
 
 
@@ -130,9 +133,27 @@ def _with_heads(
 
 
 def _train(
-    model: FittedModel, clicked: ClickedFeatures, settings: Preset, *, steps: int, seed: int
+    model: FittedModel,
+    examples: Sequence[Example],
+    clicked: ClickedFeatures,
+    settings: Preset,
+    *,
+    steps: int,
+    seed: int,
 ) -> Generator[Progress, None, None]:
     yield Progress("training", 0, steps)
+    sample = _sample(model, examples)
     # In place: the windows can be as large as the image's features, and nobody needs them raw any more.
     model.net.standardise.apply_(clicked.windows)
-    yield from train(model, clicked, model.targets(clicked.classes), settings.training, steps=steps, seed=seed)
+    targets = model.targets(clicked.classes)
+    yield from train(model, clicked, targets, settings.training, steps=steps, seed=seed, sample=sample)
+
+
+def _sample(model: FittedModel, examples: Sequence[Example]) -> Tensor | None:
+    """Patches of all images together: clicks of several images are learned from with one selection of channels."""
+    if not model.net.chooses_channels:
+        return None
+    prepared = [prepare(example.image, example.statistics, model.net.fov) for example in examples]
+    with torch.no_grad():
+        features = torch.cat([sample_features(model.net, one, model.context_fov) for one in prepared])
+        return model.net.standardise.apply_(features)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from clicktrain.models.selection import hold, selection_of_patches
 from clicktrain.training.sampler import draw_balanced
 from clicktrain.training.symmetry import SYMMETRIES, turned_parameters
 from clicktrain.types import Progress
@@ -25,8 +26,19 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 
+# Channels are chosen anew every so many steps; meanwhile their scores follow the weights, by the same means.
+_SELECT_EVERY = 5
+
+
 def train(
-    model: FittedModel, clicked: ClickedFeatures, targets: Tensor, config: TrainingConfig, *, steps: int, seed: int
+    model: FittedModel,
+    clicked: ClickedFeatures,
+    targets: Tensor,
+    config: TrainingConfig,
+    *,
+    steps: int,
+    seed: int,
+    sample: Tensor | None = None,
 ) -> Generator[Progress, None, None]:
     """Train the context networks in place; closing the generator stops after the current step.
 
@@ -44,6 +56,8 @@ def train(
     steps : int
     seed : int
         Step `i` draws from seed `seed + i`; the global random state is left alone.
+    sample : Tensor of shape (P, F, *context_fov), optional
+        Standardised features of patches all over the images, by which Mixture-of-Depths blocks choose channels.
 
     Yields
     ------
@@ -64,6 +78,8 @@ def train(
     model.net.train()
     for step in range(steps):
         loss = 0.0
+        if step % _SELECT_EVERY == 0:
+            _choose_channels(model, sample)
         with _seeded(seed + step, clicked.windows.device):
             optimizer.zero_grad()
             for member in members:
@@ -76,7 +92,14 @@ def train(
             optimizer.step()
         schedule.step()
         yield Progress("training", step + 1, steps, loss)
+    _choose_channels(model, sample)
     model.net.eval()
+
+
+def _choose_channels(model: FittedModel, sample: Tensor | None) -> None:
+    if sample is not None:
+        for member in model.net.context_nets:
+            hold(member, selection_of_patches(member, sample))
 
 
 class _AtClicks(nn.Module):

@@ -108,7 +108,10 @@ def train_on_batch(
     epsilon = J each code's gradient is divided by J but flows in one of the J inner steps only.
     """
     steps = plan_steps(reader.grids, config, generator(*place))
-    chunks = in_chunks(reader.all_picks(), min(config.chunk_patches, max(map(len, steps))))
+    # What the first inner step encodes with gradient would be overwritten before anyone had read it.
+    first = set(steps[0])
+    filled = [pick for pick in reader.all_picks() if pick not in first]
+    chunks = in_chunks(filled, min(config.chunk_patches, max(map(len, steps))))
     codes = CodeGrids.empty(net, reader.grids)
     factors = torch.tensor([encoder_factor(len(grid), config) for grid in reader.grids])
     losses: list[float] = []

@@ -1,5 +1,5 @@
 """How each kind of layer looks in the dense network, one rule per kind."""
 
-from clicktrain.engine.rules import conv, head, join, pointwise, pool
+from clicktrain.engine.rules import channels, conv, head, join, pointwise, pool
 
-__all__ = ["conv", "head", "join", "pointwise", "pool"]
+__all__ = ["channels", "conv", "head", "join", "pointwise", "pool"]

@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
     from clicktrain.engine.rules.layer import Layer
 
-__all__ = ["concatenate", "join", "take"]
+__all__ = ["common_grid", "concatenate", "crop_to_common", "join", "take"]
 
 
-def _crop_to_common(maps: Sequence[Tensor]) -> list[Tensor]:
+def crop_to_common(maps: Sequence[Tensor]) -> list[Tensor]:
+    """Views of maps that begin at one pixel, all of the size of the smallest."""
     common = [min(sizes) for sizes in zip(*(m.shape[2:] for m in maps), strict=True)]
     return [window(m, (0,) * len(common), common) for m in maps]
 
 
-def _common_grid(layer: Layer, nodes: Sequence[PatchMap]) -> Grid:
+def common_grid(layer: Layer, nodes: Sequence[PatchMap]) -> Grid:
     """Grid of maps taken together; they must lie on the patch alike."""
     grids = [node.grid for node in nodes]
     common = Grid(tuple(max(es) for es in zip(*(g.extent_px for g in grids), strict=True)), grids[0].spacing_px)
@@ -61,7 +62,7 @@ def _combine(
     """Bind constants, leaving a function of the maps alone."""
 
     def run(*maps: Tensor) -> Tensor:
-        cropped = iter(_crop_to_common(maps))
+        cropped = iter(crop_to_common(maps))
         pair = [
             next(cropped) if isinstance(v, PatchMap) else _as_map(v, *spread) if isinstance(v, Attribute) else v
             for v in (left, right)
@@ -104,7 +105,7 @@ def join(layer: Layer, left: Any, right: Any, **kwargs: Any) -> Any:
     return layer.emit(
         _combine(function, left, right, kwargs, (layer.ndim, nodes[0].flat)),
         nodes,
-        grid=_common_grid(layer, nodes),
+        grid=common_grid(layer, nodes),
         channels=max(node.channels for node in nodes),
     )
 
@@ -154,9 +155,9 @@ def concatenate(layer: Layer, tensors: Sequence[PatchMap], dim: int = 0) -> Patc
         layer.refuse("it joins a map and a flattened map", "Flatten both, or neither.")
     channels = sum(node.channels for node in nodes)
     return layer.emit(
-        lambda *maps: torch.cat(_crop_to_common(maps), 1),
+        lambda *maps: torch.cat(crop_to_common(maps), 1),
         nodes,
-        grid=_common_grid(layer, nodes),
+        grid=common_grid(layer, nodes),
         channels=channels,
         work=Work(dense_elements=channels, patch_elements=channels),
     )

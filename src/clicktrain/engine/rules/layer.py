@@ -51,9 +51,12 @@ class Attribute:
     ----------
     read : callable
         Gives the tensor.
+    name : str
+        Qualified name of the parameter or buffer; empty for what is computed.
     """
 
     read: Callable[[], Tensor]
+    name: str = ""
 
 
 @dataclass
@@ -92,6 +95,10 @@ class Layer:
     def with_target(self, target: Any) -> Layer:
         """Same node as if it called another function."""
         return replace(self, target=target)
+
+    def with_name(self, name: str) -> Layer:
+        """Same node, called by another name in plans and errors."""
+        return replace(self, name=name)
 
     @property
     def ndim(self) -> int:

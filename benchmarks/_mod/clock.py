@@ -1,0 +1,23 @@
+"""Times that can be compared: all candidates in turn, again and again, the shortest time of each."""
+
+from __future__ import annotations
+
+import time
+from math import inf
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def shortest_s(candidates: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Seconds of each candidate; what disturbs one round disturbs all of them alike."""
+    shortest = dict.fromkeys(candidates, inf)
+    for run in candidates.values():
+        run()
+    for _ in range(repeats):
+        for name, run in candidates.items():
+            start_s = time.perf_counter()
+            run()
+            shortest[name] = min(shortest[name], time.perf_counter() - start_s)
+    return shortest

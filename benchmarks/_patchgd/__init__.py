@@ -1,0 +1,1 @@
+"""Parts of the benchmark of whole-image labels; one question each."""

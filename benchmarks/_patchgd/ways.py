@@ -1,0 +1,111 @@
+"""The ways to learn from images under a memory cap, one after the other on the same images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from _report import say
+
+from _patchgd.memory import activation_bytes
+from _patchgd.network import build_network
+from _patchgd.shrunk import Shrunk, largest_that_fits, shrink
+from _patchgd.training import accuracy, train_network, training_set
+from clicktrain.data.ultramnist import UltraMnist
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from _patchgd.setting import Setting
+    from clicktrain.data.digits import Digits
+    from clicktrain.types import AnyArray
+
+    Row = dict[str, Any]
+
+WHOLE, PATCHGD, SHRUNK = "whole", "patchgd", "shrunk"
+
+
+class Way(NamedTuple):
+    """How to learn.
+
+    Parameters
+    ----------
+    name : {"whole", "patchgd", "shrunk"}
+    share : int
+        One over the sampling of PatchGD; of shrunk images, over that whose memory they have to do with.
+    images : Shrunk
+        Sides of images and patches, and the memory of a batch.
+    """
+
+    name: str
+    share: int
+    images: Shrunk
+
+    @property
+    def gradient_share(self) -> int:
+        """One over the share of the patches that have a gradient at a time."""
+        return self.share if self.name == PATCHGD else 1
+
+
+class Examples(NamedTuple):
+    """Drawn images and their classes' indices."""
+
+    images: list[AnyArray]
+    targets: torch.Tensor
+
+
+def ways(setting: Setting) -> list[Way]:
+    """Every way, with its memory; the shrunk images of each PatchGD have to do with its memory."""
+    size_px, patch_px = setting.variant.size_px, setting.patch_px
+    found = [Way(WHOLE, 1, Shrunk(size_px, patch_px, activation_bytes(setting, size_px, patch_px, 1)))]
+    for share in setting.shares:
+        cap_bytes = activation_bytes(setting, size_px, patch_px, share)
+        found.append(Way(PATCHGD, share, Shrunk(size_px, patch_px, cap_bytes)))
+        found.append(Way(SHRUNK, share, largest_that_fits(setting, cap_bytes)))
+    return found
+
+
+def rows(setting: Setting, digits: Digits, every: Sequence[Way]) -> Iterator[Row]:
+    """Train each way with each seed: what is compared in the figures first, seed after seed."""
+    first = [way for way in every if way.name == WHOLE or way.share == setting.shares[0]]
+    others = [way for way in every if way not in first]
+    for group in (first, others):
+        for seed in range(setting.seeds if group else 0):
+            train, validation = _examples(setting, digits, seed)
+            for way in group:
+                say(f"seed {seed}: {way.name}, 1/{way.share}, {way.images.size_px} px")
+                yield row(setting, way, train, validation, seed)
+
+
+def _examples(setting: Setting, digits: Digits, seed: int) -> tuple[Examples, Examples]:
+    """Images to train on and to validate with, of different bitmaps."""
+    train, validation = digits.split(0.2, seed=seed)
+    return (
+        drawn(UltraMnist(train, setting.variant, n_per_class=setting.n_train, seed=2 * seed)),
+        drawn(UltraMnist(validation, setting.variant, n_per_class=setting.n_validation, seed=2 * seed + 1)),
+    )
+
+
+def drawn(images: UltraMnist) -> Examples:
+    pixels, labels = images.arrays()
+    return Examples(pixels, torch.from_numpy(labels) - min(images.variant.sums))
+
+
+def row(setting: Setting, way: Way, train: Examples, validation: Examples, seed: int) -> Row:
+    net = build_network(setting.n_classes, seed)
+    learned, held_back = (_as_set(setting, way, examples) for examples in (train, validation))
+    seconds, processor_s = train_network(net, learned, setting.training(way.gradient_share), seed)
+    return {
+        "way": way.name,
+        "share": way.share,
+        "seed": seed,
+        **way.images._asdict(),
+        "accuracy": accuracy(net, held_back, learned),
+        "seconds": seconds,
+        "processor_s": processor_s,
+    }
+
+
+def _as_set(setting: Setting, way: Way, examples: Examples) -> Any:
+    images = shrink(examples.images, way.images.size_px) if way.name == SHRUNK else examples.images
+    return training_set(images, examples.targets, setting.network(way.images.patch_px), setting.n_classes)

@@ -1,0 +1,66 @@
+"""Plain networks beside their Mixture-of-Depths twins: what the same answer costs in both.
+
+python benchmarks/mod.py --json OUT [--data FOLDER] [--sets NAME ...] [--quick]
+
+FOLDER holds labelled sets, as for few_clicks.py; without it the pixelwise part learns from the package's own sample
+image. The digits are those of scikit-learn.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from _mod.digits import compare_digits
+from _mod.encoders import time_encoders
+from _mod.pixels import compare_pixels, time_pixels
+from _mod.scale import SCALES
+from _report import say, write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SETS = ("em_isbi2012", "he_glas", "nuclei_fluo_dsb2018", "phase_t98g_usiigaci")
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add: Any = parser.add_argument
+    add("--json", type=Path, required=True, metavar="OUT")
+    add("--data", type=Path, metavar="FOLDER", help="folder of labelled sets")
+    add("--sets", nargs="+", default=list(SETS), metavar="NAME")
+    add("--quick", action="store_true", help="one seed, one set, small images, few epochs")
+    return parser.parse_args(words)
+
+
+def command_line(arguments: argparse.Namespace) -> str:
+    """What was run, without where the files lie."""
+    data = ["--data", arguments.data.name, "--sets", *arguments.sets] if arguments.data else []
+    return " ".join(["mod.py", "--json", arguments.json.name, *data, *["--quick"] * arguments.quick])
+
+
+def main() -> None:
+    arguments = parse()
+    scale = SCALES[arguments.quick]
+    rows: list[dict[str, Any]] = []
+    figures: dict[str, float] = {}
+    folders = [arguments.data / name for name in arguments.sets][: scale.sets] if arguments.data else []
+    for part, run in (
+        ("times of the pixelwise networks", lambda: time_pixels(scale)),
+        ("scores of the pixelwise networks", lambda: compare_pixels(scale, folders)),
+        ("digits", lambda: compare_digits(scale)),
+        ("encoders of whole images", lambda: time_encoders(scale)),
+    ):
+        say(part)
+        found = run()
+        figures |= found.figures
+        rows += found.rows
+        # Anew after every part, so that a run which is stopped keeps what it has.
+        write_report(arguments.json, figures, command_line(arguments), {"rows": rows})
+    for key, value in figures.items():
+        print(f"{key}: {value:.4g}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Mixture-of-Depths in patch classifiers: one selection for all patches of an image, exact in every strategy."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from clicktrain import densify
+from clicktrain.engine.memory import run_tiled
+from clicktrain.errors import ClickTrainError
+from clicktrain.models.layers.shared_mod import SharedModBlock, SharedModBranch
+from tests.engine.comparing import assert_same, gradients
+
+CONV = {2: nn.Conv2d, 3: nn.Conv3d}
+POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+
+
+def mod_block(channels: int, k: int, ndim: int = 2, *, stride: int = 1, places: str = "first") -> SharedModBlock:
+    block = nn.Sequential(CONV[ndim](k, k, 3, stride=stride), nn.Tanh())
+    return SharedModBlock(SharedModBranch(block, channels, k, ndim=ndim, reduction=1), stride=stride, places=places)
+
+
+def classifier(ndim: int = 2, *, stride: int = 1, places: str = "first") -> nn.Sequential:
+    """A patch classifier with two blocks, behind a stride and a pool, with selections that are not the default."""
+    conv = CONV[ndim]
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        conv(2, 6, 3, stride=2), nn.ReLU(), mod_block(6, 2, ndim, stride=stride, places=places),
+        POOL[ndim](2, 2 if ndim == 2 else 1), mod_block(6, 3, ndim, places=places), conv(6, 3, 1),
+    ).double()  # fmt: skip
+    for block, favoured in ((net[2], [1, 4]), (net[4], [0, 3, 5])):
+        block.branch.selector.excite.bias.data[favoured] += 5
+        block.branch.select(torch.rand(6, dtype=torch.double))
+        assert block.branch.chosen.tolist() == favoured
+    return net
+
+
+def image_for(net: nn.Module, ndim: int = 2) -> Tensor:
+    fov = densify(net, ndim=ndim).fov
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn((1, 2, *(f + n for f, n in zip(fov, (5, 4, 2), strict=False))), generator=generator).double()
+
+
+def selector_parameters(net: nn.Module) -> list[nn.Parameter]:
+    return [parameter for name, parameter in net.named_parameters() if "selector" in name]
+
+
+@pytest.mark.parametrize("places", ["first", "own"])
+@pytest.mark.parametrize("strategy", ["dense", "fragments", "selected"])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("ndim", "stride"), [(2, 2), (3, 1)])
+def test_dense_equals_patch_scan_with_the_same_selection(
+    ndim: int, stride: int, training: bool, strategy: str, places: str
+) -> None:
+    net = classifier(ndim, stride=stride, places=places).train(training)
+    dense, image = densify(net, ndim=ndim), image_for(net, ndim).requires_grad_()
+    scores, scan = dense(image, strategy), dense(image, "patches")
+    assert_same(scores, scan, 1e-10)
+    for got, expected in zip(gradients(scores, net, image), gradients(scan, net, image), strict=True):
+        assert_same(got, expected, 1e-10)
+
+
+@pytest.mark.parametrize("strategy", ["windows", "dense", "selected", "auto"])
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_gradients_at_clicks_are_those_of_their_patches(ndim: int, strategy: str) -> None:
+    net = classifier(ndim).train()
+    dense, image = densify(net, ndim=ndim), image_for(net, ndim).requires_grad_()
+    clicks = torch.tensor([[0, 0, 0], [4, 3, 1], [4, 3, 1], [2, 1, 0]])[:, :ndim]
+    at, scan = dense.at(image, clicks, strategy), dense.at(image, clicks, "patches")
+    assert_same(at, scan, 1e-10)
+    for got, expected in zip(gradients(at, net, image), gradients(scan, net, image), strict=True):
+        assert_same(got, expected, 1e-10)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_pixels_refined_one_after_the_other_are_those_of_the_patch_scan(ndim: int) -> None:
+    net = classifier(ndim).eval()
+    dense, image = densify(net, ndim=ndim), image_for(net, ndim)
+    *_, last = dense.refine(image)
+    assert_same(last.scores, dense(image, "patches"), 1e-10)
+
+
+def test_tiled_equals_whole() -> None:
+    net = classifier().eval()
+    dense, image = densify(net), torch.randn(1, 2, 60, 70).double()
+    tiles = run_tiled(dense, image, budget_bytes=150_000)
+    seen = 0
+    with torch.no_grad():
+        while True:
+            try:
+                seen = next(tiles).total
+            except StopIteration as stop:
+                tiled = stop.value
+                break
+        assert seen > 2
+        assert_same(tiled, dense(image), 1e-10)
+
+
+@pytest.mark.parametrize("strategy", ["dense", "selected", "patches"])
+def test_gradient_reaches_the_selector_in_training(strategy: str) -> None:
+    net = classifier().train()
+    clicks = torch.tensor([[0, 0], [4, 3]])
+    densify(net).at(image_for(net), clicks, strategy).square().sum().backward()
+    for parameter in selector_parameters(net):
+        assert parameter.grad.abs().max() > 0
+
+
+def test_scores_in_training_are_those_that_are_kept() -> None:
+    net, image = classifier(), image_for(classifier())
+    assert_same(densify(net.train())(image), densify(net.eval())(image), 1e-12)
+
+
+def test_another_selection_takes_effect_in_a_network_that_is_dense_already() -> None:
+    net = classifier().eval()
+    dense, image = densify(net), image_for(net)
+    before = dense(image, "dense")
+    net[2].branch.chosen.copy_(torch.tensor([0, 3]))
+    net[4].branch.scores.mul_(0.5)
+    assert (dense(image, "dense") - before).abs().max() > 1e-3
+    assert_same(dense(image, "dense"), dense(image, "patches"), 1e-10)
+
+
+def test_selection_is_no_part_of_the_weights() -> None:
+    net, other = classifier(), classifier()
+    other[2].branch.select(torch.full((6,), 3.0).double())
+    kept = other[2].branch.chosen.clone(), other[2].branch.scores.clone()
+    assert not {"means", "chosen", "scores"} & {name.rpartition(".")[2] for name in net.state_dict()}
+    other.load_state_dict(net.state_dict())
+    assert torch.equal(other[2].branch.chosen, kept[0])
+    assert torch.equal(other[2].branch.scores, kept[1])
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_all_channels_in_full_are_a_plain_residual_block(stride: int) -> None:
+    torch.manual_seed(0)
+    block = mod_block(4, 4, stride=stride).eval()
+    values = torch.randn(2, 4, 9, 11)
+    torch.testing.assert_close(block(values), values[:, :, 1:-1:stride, 1:-1:stride] + block.branch.block(values))
+
+
+def test_channels_behind_the_first_k_are_cropped_and_unchanged() -> None:
+    values = torch.randn(1, 6, 8, 9)
+    assert torch.equal(mod_block(6, 2)(values)[:, 2:], values[:, 2:, 1:-1, 1:-1])
+
+
+def test_exported_block_is_the_block() -> None:
+    block, values = mod_block(6, 2).eval(), torch.randn(1, 6, 9, 9)
+    block.branch.chosen.copy_(torch.tensor([2, 5]))
+    torch.testing.assert_close(torch.export.export(block, (values,)).module()(values), block(values))
+
+
+@pytest.mark.parametrize("k", [0, 7])
+def test_k_that_the_block_does_not_have_is_refused(k: int) -> None:
+    with pytest.raises(ClickTrainError, match=f"k must be from 1 to the block's 6 channels, got {k}"):
+        SharedModBranch(nn.Identity(), 6, k)
+
+
+def test_unknown_places_are_refused() -> None:
+    with pytest.raises(ClickTrainError, match="places must be one of"):
+        SharedModBlock(SharedModBranch(nn.Identity(), 6, 2), places="middle")
