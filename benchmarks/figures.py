@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from _engine import tables as engine
 from _few_clicks import tables as few_clicks
 from _mod import tables as mod
+from _patchgd import tables as patchgd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ PAGES = (
     EXPLANATION / "engine.md",
     EXPLANATION / "few_clicks.md",
     EXPLANATION / "mixture-of-depths.md",
+    EXPLANATION / "patchgd.md",
 )
 BLOCK = r"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
 # One report per machine, with the same figures in each.
@@ -32,6 +34,7 @@ ENGINE_REPORTS = "engine_*.json"
 FEW_CLICKS_REPORTS = "few_clicks_[0-9]*.json"
 MOD_REPORTS = "mod_*.json"
 VOLUMES_REPORTS = "few_clicks_volumes_*.json"
+PATCHGD_REPORTS = "patchgd_*.json"
 
 # Figure, how it is called, and how its number is shown.
 ROWS = (
@@ -53,7 +56,7 @@ def table() -> str:
     paths = [
         path
         for path in sorted(RESULTS.glob("*.json"))
-        if not any(map(path.match, (ENGINE_REPORTS, FEW_CLICKS_REPORTS, MOD_REPORTS, VOLUMES_REPORTS)))
+        if not any(map(path.match, (ENGINE_REPORTS, FEW_CLICKS_REPORTS, MOD_REPORTS, PATCHGD_REPORTS, VOLUMES_REPORTS)))
     ]
     reports = [json.loads(path.read_text()) for path in paths]
     figures = {key: value for report in reports for key, value in report["figures"].items()}
@@ -90,6 +93,7 @@ def main() -> None:
         "few_clicks": summaries(FEW_CLICKS_REPORTS, few_clicks.summary_text),
         "mod": summaries(MOD_REPORTS, mod.summary_text),
         "few_clicks_volumes": summaries(VOLUMES_REPORTS, few_clicks.summary_text),
+        "patchgd": summaries(PATCHGD_REPORTS, patchgd.summary_text),
     }
     for page in PAGES:
         old = page.read_text()

@@ -23,8 +23,9 @@ PAGES = [
     "docs/explanation/mixture-of-depths.md",
     "docs/explanation/session.md",
     "docs/explanation/whole-images.md",
+    "docs/explanation/patchgd.md",
 ]
-MODULES = ["clicktrain.api.images", "clicktrain.api.pixels", "clicktrain.engine.densify"]
+MODULES = ["clicktrain.api.images", "clicktrain.api.pixels", "clicktrain.data.ultramnist", "clicktrain.engine.densify"]
 
 
 @pytest.fixture(autouse=True)

@@ -25,25 +25,18 @@ class Shrunk(NamedTuple):
     activation_bytes: int
 
 
-def largest_that_fits(setting: Setting, cap_bytes: int) -> Shrunk:
+def largest_that_fits(setting: Setting, cap_bytes: int, whole: Shrunk) -> Shrunk:
     """The largest image, cut into patches of about the usual side, of which a batch fits into the cap."""
-    for size_px in range(setting.variant.size_px, 15, -2):
+    # Memory goes with the pixels, nearly: what is far too large is not tried.
+    most_px = min(whole.size_px, int(1.15 * whole.size_px * (cap_bytes / whole.activation_bytes) ** 0.5))
+    for size_px in range(most_px // 2 * 2, 15, -2):
         n_patches = max(1, round(size_px / setting.patch_px))
         if size_px % n_patches:
             continue
-        # Memory goes with the pixels: what cannot fit is not tried.
-        found = Shrunk(size_px, size_px // n_patches, 0)
-        if _least(setting, found) > cap_bytes:
-            continue
-        needed = activation_bytes(setting, size_px, found.patch_px, 1)
+        needed = activation_bytes(setting, size_px, size_px // n_patches, 1)
         if needed <= cap_bytes:
-            return found._replace(activation_bytes=needed)
+            return Shrunk(size_px, size_px // n_patches, needed)
     raise ValueError(f"no image fits into {cap_bytes} bytes")
-
-
-def _least(setting: Setting, shrunk: Shrunk) -> float:
-    """Bytes that a batch takes at the least: one map of the stem, in float32."""
-    return setting.batch_images * 4 * 8 * (shrunk.size_px / 2) ** 2
 
 
 def shrink(images: Sequence[AnyArray], size_px: int) -> list[AnyArray]:

@@ -57,11 +57,12 @@ class Examples(NamedTuple):
 def ways(setting: Setting) -> list[Way]:
     """Every way, with its memory; the shrunk images of each PatchGD have to do with its memory."""
     size_px, patch_px = setting.variant.size_px, setting.patch_px
-    found = [Way(WHOLE, 1, Shrunk(size_px, patch_px, activation_bytes(setting, size_px, patch_px, 1)))]
+    whole = Shrunk(size_px, patch_px, activation_bytes(setting, size_px, patch_px, 1))
+    found = [Way(WHOLE, 1, whole)]
     for share in setting.shares:
         cap_bytes = activation_bytes(setting, size_px, patch_px, share)
         found.append(Way(PATCHGD, share, Shrunk(size_px, patch_px, cap_bytes)))
-        found.append(Way(SHRUNK, share, largest_that_fits(setting, cap_bytes)))
+        found.append(Way(SHRUNK, share, largest_that_fits(setting, cap_bytes, whole)))
     return found
 
 

@@ -61,6 +61,14 @@ class ImageNetworkConfig(_Frozen):
             "contrast of the patches.",
         ),
     ] = "frozen_batch"
+    pools_maximum: Annotated[
+        bool,
+        Field(
+            title="Maximum",
+            description="Let a code tell the maximum over its patch beside the mean: for things that are small and "
+            "stand out from an even ground.",
+        ),
+    ] = False
     scaling: Annotated[
         Scaling,
         Field(

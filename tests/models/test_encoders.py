@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from clicktrain.models.encoders import build_encoder
+from clicktrain.models.encoders import PatchEncoder, build_encoder
 from clicktrain.models.layers.blocks import BasicBlock
 from clicktrain.models.layers.norm import FrozenBatchNorm, measuring
 
@@ -29,6 +29,15 @@ def test_a_patch_gets_the_same_code_whatever_is_beside_it(name: str, norm: str) 
 @pytest.mark.parametrize("side", [16, 33])
 def test_patches_may_have_any_side(side: int) -> None:
     assert build_encoder("small", 2, 5)(patches(3, side)).shape == (3, 5)
+
+
+@pytest.mark.parametrize("pools_maximum", [False, True])
+def test_only_the_maximum_tells_a_bright_pixel_from_its_light_spread_over_the_patch(pools_maximum: bool) -> None:
+    encoder = PatchEncoder(nn.Identity(), 2, 5, pools_maximum=pools_maximum)
+    pixel = torch.zeros(1, 2, 8, 8)
+    pixel[:, :, 3, 4] = 64
+    spread = torch.ones(1, 2, 8, 8)
+    assert torch.allclose(encoder(pixel), encoder(spread)) is not pools_maximum
 
 
 def test_resnet_has_the_weights_of_resnet_50() -> None:

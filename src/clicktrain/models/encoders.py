@@ -57,7 +57,7 @@ class PatchEncoder(nn.Module):
         Length c of the code.
     pools_maximum : bool
         Whether the maximum over the patch goes into the code as well. In the mean a thing that is small beside the
-        patch is lost at first, and learning starts late.
+        patch is lost at first, and learning starts late; in noise the maximum says little.
     """
 
     def __init__(
@@ -108,6 +108,7 @@ def build_encoder(
     code_channels: int,
     *,
     norm: NormName = "frozen_batch",
+    pools_maximum: bool = False,
     every_second: BlockFactory | None = None,
 ) -> PatchEncoder:
     """Make an encoder with random weights.
@@ -120,6 +121,8 @@ def build_encoder(
         Channels of the images.
     code_channels : int
     norm : {"group", "frozen_batch"}
+    pools_maximum : bool
+        See `PatchEncoder`.
     every_second : BlockFactory, optional
         See `stages`.
 
@@ -130,7 +133,7 @@ def build_encoder(
     """
     makers = {"small": _small, "resnet": _resnet, "mobilenet": _mobilenet}
     trunk, channels = makers[name](in_channels, norm_layer(norm), every_second)
-    return PatchEncoder(trunk, channels, code_channels, pools_maximum=name == "small")
+    return PatchEncoder(trunk, channels, code_channels, pools_maximum=pools_maximum)
 
 
 def _small(in_channels: int, norm: NormFactory, every_second: BlockFactory | None) -> tuple[nn.Module, int]:

@@ -75,7 +75,12 @@ def build_image_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = build_encoder(
-            config.encoder, in_channels, config.code_channels, norm=config.norm, every_second=every_second
+            config.encoder,
+            in_channels,
+            config.code_channels,
+            norm=config.norm,
+            pools_maximum=config.pools_maximum,
+            every_second=every_second,
         )
         head = GridHead(
             config.code_channels,
