@@ -16,7 +16,12 @@ import numpy as np
 import tifffile
 
 ROOT = Path(__file__).parents[1]
-NEEDED = ["clicktrain/py.typed", "clicktrain/data/ihc_clicks.csv", "clicktrain/api/pixels.py", "clicktrain/napari/dock.py"]
+NEEDED = [
+    "clicktrain/py.typed",
+    "clicktrain/data/ihc_clicks.csv",
+    "clicktrain/api/pixels.py",
+    "clicktrain/napari/dock.py",
+]
 BAD_INPUT = 2
 
 

@@ -6,13 +6,16 @@ Run with: xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/screenshots.py
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
 
 import napari
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
+from clicktrain.data.lesions import lesion_image, write_lesion_set
 from clicktrain.data.samples import immunohistochemistry
+from clicktrain.napari.dock import ClickTrainWidget
 from clicktrain.napari.launch import show_sample
 
 WINDOW_PX = (1280, 800)
@@ -22,9 +25,16 @@ NAME = "immunohistochemistry"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/images"), help="folder for the pictures")
-    out = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--only", choices=["pixels", "whole-images"], help="leave the others as they are")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.only != "whole-images":
+        show_pixels(arguments.out)
+    if arguments.only != "pixels":
+        show_whole_images(arguments.out)
 
+
+def show_pixels(out: Path) -> None:
     viewer = napari.Viewer(title="ClickTrain")
     viewer.window.resize(*WINDOW_PX)
     widget = show_sample(viewer, immunohistochemistry())
@@ -39,6 +49,31 @@ def main() -> None:
     viewer.layers[f"{NAME} classes"].visible = False
     viewer.layers[f"{NAME} confidence"].visible = True
     shoot(viewer, out / "confidence.png")
+    viewer.close()
+
+
+def show_whole_images(out: Path) -> None:
+    """Follow the tutorial: the empty tab, the trained one, and a heat map of an image that was not learned from."""
+    viewer = napari.Viewer(title="ClickTrain")
+    viewer.window.resize(*WINDOW_PX)
+    dock = ClickTrainWidget(viewer)
+    viewer.window.add_dock_widget(dock, name="ClickTrain", area="right")
+    tab = dock.whole_images
+    dock.tabs.setCurrentIndex(1)
+    shoot(viewer, out / "whole-empty.png")
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_lesion_set(Path(folder) / "slides")
+        tab.session.table.add([Path(folder) / "slides"])
+        tab.session.train(tab.controls.choose(patch_px=32, epochs=20))
+        tab.session.wait()
+    viewer.add_image(lesion_image(102, ill=True), name="ill02")
+    viewer.fit_to_view(margin=0.02)
+    shoot(viewer, out / "whole-trained.png")
+
+    tab.answer.heat_map.click()
+    tab.session.wait()
+    shoot(viewer, out / "whole-heat.png")
     viewer.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ import torch
 from torch import nn
 
 from clicktrain import config
+from clicktrain.data import lesions
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
     "README.md",
     "docs/index.md",
     "docs/tutorials/first-clicks.md",
+    "docs/tutorials/whole-images.md",
     "docs/explanation/engine.md",
     "docs/explanation/mixture-of-depths.md",
     "docs/explanation/session.md",
@@ -34,6 +37,8 @@ def _short_training(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = config.preset("fast")
     short = fast.model_copy(update={"training": fast.training.model_copy(update={"steps": 3})})
     monkeypatch.setattr(config, "preset", lambda name, **_: short)
+    small = partial(lesions.write_lesion_set, side_px=64)
+    monkeypatch.setattr(lesions, "write_lesion_set", lambda folder, **more: small(folder, **(more | {"per_class": 3})))
 
 
 def readers_own() -> dict[str, Any]:

@@ -295,3 +295,18 @@ def test_closing_the_tab_ends_its_thread(viewer, trained, qtbot):
     trained.deleteLater()
     qtbot.waitUntil(lambda: not session_threads())
     viewer.add_image(np.zeros((20, 30), np.float32))
+
+
+def test_the_real_classifier_learns_answers_and_explains(viewer, folder, finish):
+    tab = WholeImageTab(viewer)
+    viewer.window.add_dock_widget(tab, name="Whole image", area="right")
+    drop(tab, folder)
+    tab.controls.choose(patch_px=8, epochs=2)
+    tab.controls.train.click()
+    finish(tab)
+    assert tab.controls.status.startswith("Trained on 4 images in ")
+    viewer.add_image(np.random.default_rng(0).integers(0, 9, (20, 30), np.uint8), name="slide")
+    tab.answer.heat_map.click()
+    finish(tab)
+    assert viewer.layers["slide heat map"].data.shape == (3, 4)
+    assert "%" in tab.answer.text

@@ -56,7 +56,7 @@ def lesion_image(seed: int, *, ill: bool, side_px: int = 256) -> NDArray[np.uint
     return np.clip(image + random.normal(0, _NOISE, image.shape), 0, 255).astype(np.uint8)
 
 
-def write_lesion_set(folder: Path, *, per_class: int = 16, side_px: int = 256, seed: int = 0) -> None:
+def write_lesion_set(folder: Path, *, per_class: int = 20, side_px: int = 256, seed: int = 0) -> None:
     """Write images into `folder/ill` and `folder/well`.
 
     Parameters

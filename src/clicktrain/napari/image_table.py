@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageTableWidget"]
 
 _IMAGE, _LABEL = range(2)
-_ROWS_SHOWN = 5
+_ROWS_SHOWN = 4
 _EMPTY = "Drag images, folders named like their class, or a CSV table (path, label) here."
 
 
@@ -139,8 +139,14 @@ def _button(text: str, tooltip: str) -> QPushButton:
     return button
 
 
+class _Table(QTableWidget):
+    def sizeHint(self) -> QSize:
+        """Ask for no more than a few rows: the page scrolls if it is higher than the window."""
+        return QSize(super().sizeHint().width(), self.minimumHeight())
+
+
 def _new_table() -> QTableWidget:
-    table = QTableWidget(0, 2)
+    table = _Table(0, 2)
     table.setHorizontalHeaderLabels(["Image", "Label"])
     table.verticalHeader().hide()
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -149,7 +155,5 @@ def _new_table() -> QTableWidget:
     header = table.horizontalHeader()
     header.setSectionResizeMode(_IMAGE, QHeaderView.ResizeMode.Stretch)
     header.setSectionResizeMode(_LABEL, QHeaderView.ResizeMode.Stretch)
-    # The page scrolls when it is higher than the window, so the table asks for no more than this.
-    table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
     table.setMinimumHeight(header.sizeHint().height() + _ROWS_SHOWN * table.verticalHeader().defaultSectionSize())
     return table

@@ -70,6 +70,12 @@ class WholeImageControls(QWidget):
         """The settings as they are chosen."""
         return self._preset().with_changes(patch_px=self._patch.value(), epochs=self._epochs.value())
 
+    def choose(self, *, patch_px: int, epochs: int) -> ImagePreset:
+        """Set the numbers as a user would, and return the settings."""
+        self._patch.setValue(patch_px)
+        self._epochs.setValue(epochs)
+        return self.settings
+
     @property
     def status(self) -> str:
         """Text of the status line."""

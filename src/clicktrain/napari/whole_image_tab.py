@@ -34,6 +34,7 @@ _SUFFIX = ".clicktrain"
 _MODELS = f"ClickTrain model (*{_SUFFIX})"
 _IMAGES = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.npy);;All files (*)"
 _TABLES = "CSV table (*.csv)"
+_ALL_ROOM = 100
 
 
 class WholeImageTab(QWidget):
@@ -68,8 +69,12 @@ class WholeImageTab(QWidget):
         self._closing = ExitStack()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.table, self.controls, self.answer):
-            layout.addWidget(widget)
+        for widget, stretch in ((self.table, 1), (self.controls, 0), (self.answer, 0)):
+            layout.addWidget(widget, stretch)
+        # The room that is left belongs to the table.
+        policy = self.sizePolicy()
+        policy.setVerticalStretch(_ALL_ROOM)
+        self.setSizePolicy(policy)
         self._connect_widgets()
         self._connect_session()
         self._prepare_closing()
