@@ -57,6 +57,21 @@ def test_an_image_that_cannot_be_done_does_not_stop_the_others(paths, tmp_path):
     assert "x.bad` must be an image" in answers[0].error
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("out of memory"), KeyError("k")])
+def test_no_kind_of_failure_stops_the_others_or_is_silent(paths, monkeypatch, error):
+    answer = Brightness.predict_proba
+
+    def fail(self, images, **options):
+        if images == paths[0]:
+            raise error
+        return answer(self, images, **options)
+
+    monkeypatch.setattr(Brightness, "predict_proba", fail)
+    first, second = answer_files(Brightness(), [ImageJob(path) for path in paths])
+    assert first.error
+    assert (second.label, second.error) == ("7", None)
+
+
 def test_heat_maps_are_of_the_class_found_or_of_the_one_asked_for_and_know_their_place(paths, tmp_path):
     jobs = plan_heat_maps(paths, tmp_path)
     answer_files(Brightness(), jobs)

@@ -118,11 +118,10 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def image_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of whole images that tells those with a bright square from others."""
+    """A model of whole images, of which some have a bright square."""
     from clicktrain import ImageClassifier
     from tests.whole_image.cases import settings
 
     path = tmp_path_factory.mktemp("image_model") / "squares.clicktrain"
-    preset = settings(epochs=10, learning_rate=1e-3, head_width=16, code_channels=16)
-    ImageClassifier(preset=preset).fit(*blobs(24, seed=5)).save(path)
+    ImageClassifier(preset=settings(epochs=2)).fit(*blobs(24, seed=5)).save(path)
     return path

@@ -34,7 +34,8 @@ def test_trained_model_tells_squares_from_none(clicktrain, slides, tmp_path):
     assert (classifier.predict(images) == np.array(names)).mean() >= 0.85
     assert "images     17, of which 2 were kept to see when to stop" in result.stdout
     assert "class      nothing: 8 images\nclass      square: 9 images\n" in result.stdout
-    assert "epochs in " in result.stdout
+    assert "epochs     9 in " in result.stdout
+    assert "; to guess would be 0.693\n" in result.stdout
     assert f"model      {out}" in result.stdout
 
 

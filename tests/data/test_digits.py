@@ -74,11 +74,35 @@ def test_files_of_mnist_give_what_is_in_them(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.numbers, digits.numbers)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00\x00\x08", b"no digits at all", idx(some().bitmaps)[:-1]])
+GZIPPED = gzip.compress(idx(some().bitmaps))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00\x00\x08",
+        b"no digits at all",
+        idx(some().bitmaps)[:-1],
+        GZIPPED[:-30],
+        GZIPPED[:10] + b"\xff" * 40,
+        GZIPPED[:2] + bytes(9),
+    ],
+)
 def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad").write_bytes(content)
     with pytest.raises(ImageError, match="NPZ or IDX"):
         read_digits(tmp_path / "bad", tmp_path / "bad")
+
+
+def test_a_damaged_npz_is_refused(tmp_path: Path) -> None:
+    digits = some()
+    np.savez_compressed(tmp_path / "both.npz", images=digits.bitmaps, labels=digits.numbers)
+    content = bytearray((tmp_path / "both.npz").read_bytes())
+    content[150:170] = bytes(20)
+    (tmp_path / "both.npz").write_bytes(content)
+    with pytest.raises(ImageError, match="NPZ or IDX"):
+        read_digits(tmp_path / "both.npz", tmp_path / "both.npz")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

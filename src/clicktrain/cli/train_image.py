@@ -104,7 +104,7 @@ def _tell(images: Sequence[LabelledPath], summary: ImageModelSummary, seconds: f
     typer.echo(f"images     {len(images)}, of which {summary.images.validated} were kept to see when to stop")
     for label, count in sorted(Counter(image.label for image in images).items()):
         typer.echo(f"class      {label}: {count} images")
-    typer.echo(f"trained    {summary.epochs_run} epochs in {seconds:.1f} s, kept epoch {summary.best_epoch}")
+    typer.echo(f"epochs     {summary.epochs_run} in {seconds:.1f} s, kept the weights of epoch {summary.best_epoch}")
     if summary.validation_loss is not None:
         guessing = math.log(len(summary.classes))
         typer.echo(f"validation loss {summary.validation_loss:.3f}; to guess would be {guessing:.3f}")
