@@ -54,11 +54,7 @@ ROWS = (
 
 
 def table() -> str:
-    paths = [
-        path
-        for path in sorted(RESULTS.glob("*.json"))
-        if not any(map(path.match, TABLES_OF_THEIR_OWN))
-    ]
+    paths = [path for path in sorted(RESULTS.glob("*.json")) if not any(map(path.match, TABLES_OF_THEIR_OWN))]
     reports = [json.loads(path.read_text()) for path in paths]
     figures = {key: value for report in reports for key, value in report["figures"].items()}
     machine = reports[0]["machine"]
