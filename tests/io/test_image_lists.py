@@ -37,6 +37,9 @@ def test_a_zarr_folder_is_one_image_and_another_folder_holds_images(folder):
         folder / "well/b.png",
     ]
     assert expand_images([f"{folder}/*/*.png"]) == [folder / "well/b.png"]
+    assert expand_images([f"{folder}/ill/*"]) == images_in(folder / "ill")
+    with pytest.raises(StorageError, match="must stand for at least one file"):
+        expand_images([f"{folder}/*/*.txt"])
 
 
 def test_folder_names_are_labels(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,14 +54,7 @@ def expand_images(patterns: Iterable[str | Path]) -> list[Path]:
     StorageError
         If a pattern stands for no image.
     """
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        path = Path(pattern)
-        if not path.is_dir():
-            found.update(dict.fromkeys(expand_inputs([pattern])))
-        else:
-            found.update(dict.fromkeys([path] if is_zarr(path) else _some_in(path)))
-    return list(found)
+    return list(dict.fromkeys(path for pattern in patterns for path in _expand(str(pattern))))
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -164,6 +158,23 @@ def _folders_in(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
         raise StorageError(f"folder `{folder}` could not be read: {error.strerror}.") from error
+
+
+def _expand(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    if path.is_dir():
+        return [path] if is_zarr(path) else _some_in(path)
+    if path.exists() or not glob.has_magic(pattern):
+        return expand_inputs([pattern])
+    matches = map(Path, glob.glob(pattern, recursive=True))
+    # What matches no image is refused by the other, in words that files alone would get.
+    return sorted(path for path in matches if _is_image(path)) or expand_inputs([pattern])
+
+
+def _is_image(path: Path) -> bool:
+    if path.name.startswith("."):
+        return False
+    return is_zarr(path) if path.is_dir() else path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def _some_in(folder: Path) -> list[Path]:
