@@ -39,3 +39,11 @@ def test_validation_is_one_point_where_the_training_was():
     assert recorder.add(Progress("validating", 1, 1, 0.5, 0.75))
     assert recorder.curve.validation == ((0.5, 0.5),)
     assert recorder.curve.accuracy == ((0.5, 0.75),)
+
+
+def test_accuracy_is_that_of_the_epoch_with_the_lowest_loss():
+    recorder = CurveRecorder()
+    assert recorder.curve.best_accuracy is None
+    for loss, accuracy in ((0.5, 0.7), (0.3, 0.8), (0.3, 0.9), (0.4, 1.0)):
+        recorder.add(Progress("validating", 1, 1, loss, accuracy))
+    assert recorder.curve.best_accuracy == 0.8

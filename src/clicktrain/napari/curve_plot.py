@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CurvePlot"]
 
-# Apart in lightness as well as in hue.
-_TRAINING, _VALIDATION, _ACCURACY = "#e8a33d", "#ef6f6c", "#4cc9b0"
+# Readable on dark and on light ground, apart in lightness as well as in hue.
+_TRAINING, _VALIDATION, _ACCURACY = "#d98a1f", "#e2524f", "#22a88f"
 _HEIGHT_PX, _MARGIN_PX = 104, 4
 _LINE_PX, _DOT_PX = 1.6, 2.2
 

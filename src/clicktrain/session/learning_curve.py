@@ -31,6 +31,12 @@ class LearningCurve:
     validation: tuple[tuple[float, float], ...] = ()
     accuracy: tuple[tuple[float, float], ...] = ()
 
+    @property
+    def best_accuracy(self) -> float | None:
+        """Accuracy in the epoch with the lowest validation loss, whose weights a training keeps."""
+        losses = [loss for _, loss in self.validation]
+        return self.accuracy[losses.index(min(losses))][1] if losses else None
+
 
 class CurveRecorder:
     """Turns the progress of one training into its curve."""

@@ -68,7 +68,7 @@ class ImagesReport:
         Labels, sorted.
     seconds : float
     accuracy : float or None
-        Share of right answers about the validation images, in the last epoch; None where there were none.
+        Share of right answers about the validation images, in the epoch that was kept; None where there were none.
     """
 
     n_images: int

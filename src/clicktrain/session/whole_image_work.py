@@ -39,8 +39,7 @@ def learn_images(
 
     start = perf_counter()
     model.fit([row.path for row in rows], [row.label for row in rows], progress=on_progress)
-    accuracy = recorder.curve.accuracy
-    return ImagesReport(len(rows), labels_of(model), perf_counter() - start, accuracy[-1][1] if accuracy else None)
+    return ImagesReport(len(rows), labels_of(model), perf_counter() - start, recorder.curve.best_accuracy)
 
 
 def answer_image(task: Task, model: ImageModel, image: ImageInput) -> ImageAnswer:
