@@ -14,9 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from _few_clicks.means import SCORES, gaps, method_means, named
+from _few_clicks.means import LEAD, SCORES, gaps, method_means, named
 from _few_clicks.methods import DEFAULTS, METHODS
 from _few_clicks.rounds import OTHERS, Course, run_course, warm_up
 from _few_clicks.sets import read_set, set_names
@@ -68,8 +69,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def figures_of(rows: Sequence[Row], chosen: Sequence[str]) -> dict[str, float]:
-    """Means of the sets that no choice was made on, and of their differences to the best peer."""
-    figures: dict[str, float] = {}
+    """Margins over all sets; means, and margins, over the sets that no choice was made on."""
+    figures = margins(rows)
     held_out = [row for row in rows if row["set"] not in chosen]
     for (budget, method), means in method_means(held_out).items():
         figures |= {f"few_clicks.{method}.{budget}.{key}": value for key, value in means.items()}
@@ -81,6 +82,20 @@ def figures_of(rows: Sequence[Row], chosen: Sequence[str]) -> dict[str, float]:
                 figures[f"{key}_ahead_mean"] = sum(differences) / len(differences)
                 figures[f"{key}_ahead_worst"] = min(differences)
     return figures
+
+
+def margins(rows: Sequence[Row]) -> dict[str, float]:
+    """How far ClickTrain is ahead of the best peer of each set, on average and at the worst, and its seconds."""
+    lead = [row for row in rows if row["method"] == LEAD]
+    figures = {key: fmean(row[key] for row in lead) for key in ("fit_s", "predict_s") if lead}
+    worst = []
+    for budget in named(rows, "budget"):
+        for score in SCORES:
+            differences = [gap.difference for gap in gaps(rows, budget, score)]
+            if differences:
+                figures[f"{score}_margin_{budget}"] = fmean(differences)
+                worst += differences
+    return {**figures, "worst_margin": min(worst)} if worst else figures
 
 
 def command_line(arguments: argparse.Namespace) -> str:

@@ -74,3 +74,14 @@ def test_defaults_are_among_the_methods() -> None:
 
 def test_every_form_of_clicktrain_can_be_made() -> None:
     assert all(isinstance(METHODS[name](), ClickTrain) for name in METHODS if name.startswith("clicktrain"))
+
+
+def test_margins_are_means_over_sets_and_the_worst_of_all() -> None:
+    def row(name: str, method: str, iou: float) -> dict[str, object]:
+        return {"set": name, "method": method, "budget": 50, "iou": iou, "ap": 0.9, "fit_s": 4.0, "predict_s": 1.0}
+
+    rows = [row("a", "clicktrain", 0.7), row("a", "peer", 0.6), row("b", "clicktrain", 0.5), row("b", "peer", 0.6)]
+    found = few_clicks.margins(rows)
+    assert found["iou_margin_50"] == pytest.approx(0.0)
+    assert (found["ap_margin_50"], found["fit_s"], found["predict_s"]) == (0.0, 4.0, 1.0)
+    assert found["worst_margin"] == pytest.approx(-0.1)

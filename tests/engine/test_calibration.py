@@ -1,9 +1,9 @@
-"""Speeds are measured once per device and library, and a lost file costs no more than that."""
+"""Speeds are measured once the machine is calm, per device and library, and a lost file costs no more than that."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -24,6 +24,13 @@ def own_folder(monkeypatch, tmp_path):
     calibration._speeds_of.cache_clear()
 
 
+def alone(monkeypatch, calm=lambda: True):
+    """One round per process, beside other work or not."""
+    monkeypatch.setattr(calibration, "_ROUNDS", 1)
+    monkeypatch.setattr(calibration, "_CALM_ROUNDS", 1)
+    monkeypatch.setattr(calibration, "is_calm", calm)
+
+
 @pytest.fixture
 def measured(monkeypatch):
     """Counts measurements instead of making them."""
@@ -34,6 +41,7 @@ def measured(monkeypatch):
         return Speeds(call_s=float(len(calls)))
 
     monkeypatch.setattr(calibration, "measure_speeds", measure)
+    alone(monkeypatch)
     return calls
 
 
@@ -43,11 +51,38 @@ def test_measured_speeds_are_positive_and_finite(ndim):
         assert 0 < value < 1e18, name
 
 
-def test_speeds_are_measured_once_and_kept_on_disk(measured):
-    first = speeds_of(CPU, torch.float32, 2)
-    calibration._speeds_of.cache_clear()
-    assert speeds_of(CPU, torch.float32, 2) == first
+def ask_in_new_processes(times):
+    for _ in range(times):
+        calibration._speeds_of.cache_clear()
+        speeds = speeds_of(CPU, torch.float32, 2)
+    return speeds
+
+
+def test_one_process_measures_once(measured):
+    assert speeds_of(CPU, torch.float32, 2) == speeds_of(CPU, torch.float32, 2)
     assert len(measured) == 1
+
+
+def test_speeds_are_measured_once_and_kept_on_disk(measured):
+    ask_in_new_processes(9)
+    assert len(measured) == 1
+
+
+def test_beside_other_work_every_process_measures_and_the_fastest_counts(measured, monkeypatch):
+    monkeypatch.setattr(calibration, "is_calm", lambda: False)
+    assert ask_in_new_processes(5) == Speeds(call_s=1.0)
+    assert len(measured) == 5
+
+
+def test_a_measurement_on_a_busy_machine_is_outdone_once_it_is_calm(monkeypatch):
+    calm = Speeds()
+    busy = replace(calm, conv_macs_per_s=calm.conv_macs_per_s / 8, gather_per_s=calm.gather_per_s / 99, call_s=1.0)
+    runs = iter([busy, calm])
+    monkeypatch.setattr(calibration, "measure_speeds", lambda *_: next(runs))
+    alone(monkeypatch, lambda: False)
+    assert ask_in_new_processes(1) == busy
+    alone(monkeypatch)
+    assert ask_in_new_processes(9) == calm
 
 
 def test_another_type_library_or_thread_count_is_measured_anew(measured, monkeypatch):
@@ -65,7 +100,7 @@ def test_broken_file_is_measured_anew_and_made_whole(measured, own_folder, conte
     (own_folder / "speeds.json").write_text(content)
     speeds_of(CPU, torch.float32, 2)
     assert len(measured) == 1
-    assert load_record("speeds", device_key(CPU, torch.float32, 2)) == asdict(Speeds(call_s=1.0))
+    assert load_record("speeds", device_key(CPU, torch.float32, 2)) == {**asdict(Speeds(call_s=1.0)), "final": True}
 
 
 def test_record_with_other_fields_is_measured_anew(measured):
@@ -85,6 +120,19 @@ def test_another_thread_count_is_measured_in_the_same_process(measured, monkeypa
     monkeypatch.setattr(torch, "get_num_threads", lambda: 99)
     speeds_of(CPU, torch.float32, 2)
     assert len(measured) == 2
+
+
+def test_one_slow_round_does_not_count(monkeypatch):
+    calm = Speeds()
+    runs = iter([replace(calm, gather_per_s=1.0), calm, replace(calm, memory_per_s=1.0)])
+    monkeypatch.setattr(calibration, "measure_speeds", lambda *_: next(runs))
+    assert speeds_of(CPU, torch.float32, 2) == calm
+
+
+@pytest.mark.parametrize("final", ["yes", None, 1, [True]])
+def test_record_that_may_not_be_final_is_measured_anew(measured, final):
+    save_record("speeds", device_key(CPU, torch.float32, 2), {**asdict(Speeds()), "final": final})
+    assert speeds_of(CPU, torch.float32, 2) == Speeds(call_s=1.0)
 
 
 def test_record_that_cannot_take_its_place_leaves_nothing_behind(own_folder):
