@@ -27,7 +27,7 @@ def write(path: Path, report: Report = REPORT) -> FewClicks:
     return model
 
 
-def test_weights_load_into_the_embedding_without_the_refiner(tmp_path: Path) -> None:
+def test_weights_load_into_the_embedding(tmp_path: Path) -> None:
     path = tmp_path / "embedding.safetensors"
     model = write(path)
     embedding = Embedding.of(load_file(path))

@@ -7,9 +7,7 @@ from torch import Tensor, nn
 
 from clicktrain.models.stem import correlate_separably, gaussian_kernels
 
-__all__ = ["Inlet", "Refiner", "Trunk"]
-
-_LOOK_CHANNELS = 8
+__all__ = ["Inlet", "Trunk"]
 
 
 def centre(values: Tensor, margin_px: int) -> Tensor:
@@ -74,8 +72,9 @@ class Trunk(nn.Module):
 
     The first convolution of every pair but one adds to what is there, as in a residual network.
 
-    The values of the patch's centre after every level are added up through 1 x 1 convolutions and mixed once more, so
-    the embedding tells what is at the pixel and what lies around it.
+    From the patch's centre after every level a few numbers are taken, all of them are put side by side and mixed once
+    more, so the embedding tells what is at the pixel and what lies around it. Few, as the levels lie at different
+    spacings in the dense pass, and what meets there has to be copied.
 
     Parameters
     ----------
@@ -84,7 +83,7 @@ class Trunk(nn.Module):
     levels : int
         Pairs of convolutions.
     out_channels : int
-        Length of the embedding.
+        Length of the embedding; every level gives its share of as many numbers, rounded down.
 
     Attributes
     ----------
@@ -104,8 +103,9 @@ class Trunk(nn.Module):
         self.first = nn.Conv2d(self.inlet.out_channels, width, 3)
         self.keeping = nn.ModuleList([nn.Conv2d(width, width, 3) for _ in range(levels - 1)])
         self.halving = nn.ModuleList([nn.Conv2d(width, width, 3, stride=2) for _ in range(levels)])
-        self.taken = nn.ModuleList([nn.Conv2d(width, out_channels, 1, bias=level == 0) for level in range(levels + 1)])
-        self.mix = nn.Conv2d(out_channels, out_channels, 1)
+        taken_channels = max(1, out_channels // (levels + 1))
+        self.taken = nn.ModuleList([nn.Conv2d(width, taken_channels, 1) for _ in range(levels + 1)])
+        self.mix = nn.Conv2d(taken_channels * (levels + 1), out_channels, 1)
         self.activation = nn.ReLU()
         # Halved `levels` times, from 2 ** (levels + 2) - 3 down to 1, after the inlet.
         self.fov_px = self.inlet.exact_fov[0] - 1 + 2 ** (levels + 2) - 3
@@ -125,40 +125,11 @@ class Trunk(nn.Module):
         Tensor of shape (B, out_channels, 1, 1)
         """
         values = self.activation(self.first(self.inlet(patch)))
-        gathered = centre(self.taken[0](values), self._centres_px[0])
+        gathered = [centre(self.taken[0](values), self._centres_px[0])]
         for level, halving in enumerate(self.halving):
             if level:
                 values = centre(values, 1) + self.activation(self.keeping[level - 1](values))
             values = self.activation(halving(values))
-            gathered = gathered + centre(self.taken[level + 1](values), self._centres_px[level + 1])
-        embedding: Tensor = self.mix(self.activation(gathered))
+            gathered.append(centre(self.taken[level + 1](values), self._centres_px[level + 1]))
+        embedding: Tensor = self.mix(self.activation(torch.cat(gathered, dim=1)))
         return embedding
-
-
-class Refiner(nn.Module):
-    """Layers that look at the scores around a pixel and at what lies there, for one class at a time.
-
-    At first they add nothing to the scores. They serve to train the trunk on whole images, where
-    `clicktrain.pretrain.padded.refine` runs them; there is no form for patches.
-
-    Parameters
-    ----------
-    embedding : int
-        Channels of the trunk's embedding.
-    width : int
-        Channels inside.
-    levels : int
-        Convolutions, each with taps twice as far apart as the last.
-    """
-
-    def __init__(self, embedding: int = 48, width: int = 16, levels: int = 4) -> None:
-        super().__init__()
-        self.look = nn.Conv2d(embedding, _LOOK_CHANNELS, 1)
-        # Beside the look: the score, the best of the other classes, the evidence.
-        channels = [_LOOK_CHANNELS + 3, *(width for _ in range(levels - 1))]
-        self.convs = nn.ModuleList([nn.Conv2d(inside, width, 3, stride=2) for inside in channels])
-        self.heads = nn.ModuleList([nn.Conv2d(width, 1, 1) for _ in range(levels)])
-        for head in self.heads:
-            nn.init.zeros_(head.weight)  # type: ignore[arg-type]
-            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
-        self.activation = nn.ReLU()

@@ -110,8 +110,7 @@ class Blobs:
     share : float
         Of the image that they would cover without overlap.
     place : {"anywhere", "border", "region"}
-        Where they lie: a single one at the border of the regions, from within, or all in the regions, if there are
-        some.
+        Where they lie: along the border of the regions, from within, or all over the regions, if there are some.
     """
 
     blob: Blob
@@ -134,4 +133,4 @@ class Blobs:
             return spread
         if self.place == "region":
             return random_points(distance_px > 0, count, rng)
-        return random_points(np.abs(distance_px - 1.2 * self.radius_px) < 1, 1, rng)
+        return random_points(np.abs(distance_px - 1.2 * self.radius_px) <= 1, count, rng)

@@ -22,7 +22,6 @@ __all__ = ["ensure_result_writable", "write_result"]
 
 _SUFFIX = ".safetensors"
 # Only helps to train.
-_LEFT_BEHIND = "refiner."
 
 
 def ensure_result_writable(path: Path) -> None:
@@ -58,8 +57,7 @@ def write_result(path: Path, model: FewClicks, report: Report, pool: Pool, seed:
     StorageError
         If a file cannot be written; it is then as it was.
     """
-    tensors = model.state_dict().items()
-    kept = {name: tensor.detach().contiguous() for name, tensor in tensors if not name.startswith(_LEFT_BEHIND)}
+    kept = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     _write(path, save(kept))
     _write(_provenance_path(path), json.dumps(_provenance(report, pool, seed), indent=2).encode())
 

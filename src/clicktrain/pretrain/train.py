@@ -1,4 +1,4 @@
-"""Train trunk and refiner so that a closed-form head on a few strokes labels the rest of the image, and another one.
+"""Train the trunk so that a closed-form head on a few strokes labels the rest of the image, and another one.
 
 References
 ----------
@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from clicktrain.errors import ImageError
 from clicktrain.models.ridge import evidence_of, ridge
-from clicktrain.models.trunk import Refiner, Trunk
-from clicktrain.pretrain.padded import embed, refine
+from clicktrain.models.trunk import Trunk
+from clicktrain.pretrain.padded import embed
 from clicktrain.pretrain.queries import askable, draw_queries
 from clicktrain.pretrain.tasks import Task, random_task
 
@@ -36,17 +36,13 @@ __all__ = ["FewClicks", "Report", "pretrain"]
 _MARGIN_PX = 20
 _QUERIES = 3000
 _TASKS_PER_STEP = 2
-_WEIGHT_OF_PLAIN = 0.5
 _LEARNING_RATE = 2e-3
 _WARM_UP_STEPS = 200
 _MOST_DRAWS = 1000
 
 
 class FewClicks(nn.Module):
-    """All that is pretrained: trunk, refiner and how far the head is held back by how few clicks there are.
-
-    The refiner sees the head's scores around a pixel. It spares the trunk to learn what the neighbours tell anyway, and
-    is left behind after training.
+    """All that is pretrained: the trunk, and how far the head is held back by how few clicks there are.
 
     Parameters
     ----------
@@ -64,11 +60,10 @@ class FewClicks(nn.Module):
     def __init__(self, width: int = 32, levels: int = 5, embedding: int = 48) -> None:
         super().__init__()
         self.trunk = Trunk(width, levels, embedding)
-        self.refiner = Refiner(embedding)
         self.penalty = nn.Parameter(torch.tensor([-4.0, 0.0]))
         self.sharpness = nn.Parameter(torch.tensor([1.8, 0.0]))
 
-    def scores(self, embedding: Tensor, task: Task) -> tuple[Tensor, Tensor]:
+    def scores(self, embedding: Tensor, task: Task) -> Tensor:
         """Fit the head to the strokes and score every pixel of both images.
 
         Parameters
@@ -78,8 +73,7 @@ class FewClicks(nn.Module):
 
         Returns
         -------
-        plain, refined : Tensor of shape (2, K, Y, X)
-            As the head gives them, and after the refiner.
+        Tensor of shape (2, K, Y, X)
         """
         strokes = torch.from_numpy(task.strokes)
         known = strokes > 0
@@ -87,9 +81,7 @@ class FewClicks(nn.Module):
         penalty, sharpness = (torch.exp(line[0] + line[1] * evidence) for line in (self.penalty, self.sharpness))
         clicked = embedding[0].permute(1, 2, 0)[known]
         coefficients = ridge(clicked, strokes[known] - 1, task.n_classes, penalty)
-        plain = sharpness * F.conv2d(embedding, coefficients[:, :-1, None, None], coefficients[:, -1])
-        refined = [refine(self.refiner, s, e[None], evidence) for s, e in zip(plain, embedding, strict=True)]
-        return plain, torch.stack(refined)
+        return sharpness * F.conv2d(embedding, coefficients[:, :-1, None, None], coefficients[:, -1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +95,7 @@ class Report:
     over : float
         Share of the time that is over, 0 to 1.
     loss : float
-        Cross-entropy of the plain head, a running mean; NaN before the first step.
+        Cross-entropy, a running mean; NaN before the first step.
     """
 
     step: int = 0
@@ -157,16 +149,15 @@ def _pace(step: int, over: float) -> float:
 
 
 def _step(model: FewClicks, optimizer: torch.optim.Optimizer, pool: Pool, rng: np.random.Generator) -> float:
-    """Learn from some tasks; returns the mean loss of the plain head."""
+    """Learn from some tasks; returns the mean loss."""
     losses = []
     for _ in range(_TASKS_PER_STEP):
         images, task = _draw(pool, rng)
-        plain, refined = model.scores(embed(model.trunk, images), task)
+        scores = model.scores(embed(model.trunk, images), task)
         places, wanted = draw_queries(askable(task, _MARGIN_PX), task.n_classes, _QUERIES, rng)
-        by_head, by_refiner = (_cross_entropy(scores, places, wanted) for scores in (plain, refined))
-        loss = (_WEIGHT_OF_PLAIN * by_head + by_refiner) / _TASKS_PER_STEP
-        loss.backward()  # type: ignore[no-untyped-call]
-        losses.append(float(by_head.detach()))
+        loss = _cross_entropy(scores, places, wanted)
+        (loss / _TASKS_PER_STEP).backward()  # type: ignore[no-untyped-call]
+        losses.append(float(loss.detach()))
     # A step along a gradient that is not finite would spoil all weights for good.
     nn.utils.clip_grad_norm_(model.parameters(), 1.0, error_if_nonfinite=True)
     optimizer.step()
