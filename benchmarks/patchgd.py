@@ -1,6 +1,6 @@
 """What PatchGD gains where whole images do not fit: beside gradient descent that has the memory, and shrunk images.
 
-python benchmarks/patchgd.py --json OUT [--markdown OUT.md] [--quick] [--size PX] [--seeds N] [--shares 8 4 16]
+python benchmarks/patchgd.py --json OUT [--markdown OUT.md] [--quick] [--resume] [--seeds N] [--shares N ...]
 
 Images are those of UltraMNIST, drawn from scikit-learn's digits or, with --digits IMAGES LABELS, from files of MNIST's
 formats: in a variant that a processor learns in minutes, which the report names.
@@ -9,6 +9,7 @@ formats: in a variant that a processor learns in minutes, which the report names
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,13 @@ def write(
     return text
 
 
+def known_rows(path: Path, setting: Setting) -> list[dict[str, Any]]:
+    """What a report has of the same images, if there is one."""
+    report = json.loads(path.read_text()) if path.exists() else {}
+    same = (report.get("images"), report.get("epochs")) == (setting.in_words(), setting.epochs)
+    return report["rows"] if same else []
+
+
 def command_line(arguments: argparse.Namespace) -> str:
     """What was run, without where the files lie."""
     words = ["patchgd.py", "--json", arguments.json.name, *["--quick"] * arguments.quick]
@@ -84,6 +92,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True, metavar="OUT")
     parser.add_argument("--markdown", type=Path, metavar="OUT", help="write the tables as well")
     parser.add_argument("--quick", action="store_true", help="few images, one seed, smaller images")
+    parser.add_argument("--resume", action="store_true", help="train only what the report at OUT lacks")
     parser.add_argument("--size", type=int, default=512, metavar="PX", help="side of the images; digits grow along")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
@@ -95,9 +104,9 @@ def main() -> None:
     every = ways(setting)
     found = resident(setting, quick=arguments.quick)
     digits = read_digits(*arguments.digits) if arguments.digits else bundled_digits()
-    rows: list[Mapping[str, Any]] = []
+    rows = known_rows(arguments.json, setting) if arguments.resume else []
     text = ""
-    for row in trained_rows(setting, digits, every):
+    for row in trained_rows(setting, digits, every, list(rows)):
         rows.append(row)
         # Written again and again, so that a run that is stopped has not been for nothing.
         if {each["way"] for each in rows} >= {"whole", "patchgd"}:

@@ -51,14 +51,15 @@ class Setting:
         """Settings of the images' grids, with patches of another side where the images are shrunk."""
         return ImageNetworkConfig(patch_px=patch_px or self.patch_px, scaling=self.scaling)
 
-    def training(self, share: int) -> ImageTrainingConfig:
+    def training(self, share: int, epochs: int | None = None) -> ImageTrainingConfig:
         """Settings of PatchGD at a sampling of 1 / share; 1 is gradient descent on whole images."""
+        epochs = epochs or self.epochs
         return ImageTrainingConfig(
             sampling=1 / share,
-            epochs=self.epochs,
+            epochs=epochs,
             batch_images=self.batch_images,
             learning_rate=self.learning_rate,
-            warm_up_epochs=self.epochs / 20,
+            warm_up_epochs=epochs / 20,
             symmetries=False,
             class_weights=False,
             validation_share=0,

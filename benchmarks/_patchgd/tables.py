@@ -13,14 +13,19 @@ if TYPE_CHECKING:
 
     Row = Mapping[str, Any]
 
-NAMES = {"whole": "gradient descent, all patches", "patchgd": "PatchGD, 1/{share} of the patches", "shrunk": "shrunk"}
+NAMES = {
+    "whole": "gradient descent, all patches",
+    "patchgd": "PatchGD, 1/{share} of the patches",
+    "shrunk": "shrunk",
+    "shrunk_longer": "shrunk, longer",
+}
 MB = 1e6
 
 EXPLANATION = """\
 One encoder and head, the same images and epochs for every way. Shrunk: gradient descent on images whose pixels are the
-mean of those under them, as large as fits into the memory of the PatchGD above. Memory: most that the tensors of a
-batch take at one time, without weights and pixels. Accuracy: on validation images, mean over the seeds, and that of
-each seed. Time: of the processor, for training.
+mean of those under them, as large as fits into the memory of the PatchGD above; longer: until as many pixels have been
+seen. Memory: most that the tensors of a batch take at one time, without weights and pixels. Accuracy: on validation
+images, mean over the seeds, and that of each seed. Time: of the processor, for training.
 """
 
 
@@ -43,6 +48,8 @@ def figures(rows: Sequence[Row], compared: int) -> dict[str, float]:
         margins = [ours[seed] - rival[seed] for seed in ours.keys() & rival.keys()]
         needed = next(row["activation_bytes"] for row in rows if (row["way"], row["share"]) == ("patchgd", share))
         each = {"accuracy": fmean(ours.values()), "memory_ratio": needed / whole_bytes}
+        longer = accuracies(rows, "shrunk_longer", share)
+        each |= {"accuracy_shrunk_longer": fmean(longer.values())} if longer else {}
         if margins:
             each |= {"accuracy_shrunk": fmean(rival.values()), "margin": fmean(margins), "worst_margin": min(margins)}
         found |= {f"{name}_{share}": value for name, value in each.items()}
@@ -55,12 +62,15 @@ def summary_text(report: Mapping[str, Any]) -> str:
     groups: dict[tuple[str, int], list[Row]] = defaultdict(list)
     for row in report["rows"]:
         groups[row["way"], row["share"]].append(row)
-    head = ("Way", "Image", "Patch", "Memory", "of all patches", "Accuracy", "Seeds", "Time")
+    head = ("Way", "Image", "Patch", "Epochs", "Memory", "of all patches", "Accuracy", "Seeds", "Time")
     whole_bytes = groups["whole", 1][0]["activation_bytes"]
-    lines = [_line(way, share, rows, whole_bytes) for (way, share), rows in groups.items()]
+    shares = list(dict.fromkeys(share for _, share in groups))
+    # Rivals stay together, whenever they were measured.
+    in_order = sorted(groups, key=lambda each: shares.index(each[1]))
+    lines = [_line(*each, groups[each], whole_bytes) for each in in_order]
     parts = [
         f"Measured on {machine_name(report['machine'])}.\n",
-        f"Images: {report['images']}. {report['epochs']} epochs.\n",
+        f"Images: {report['images']}.\n",
         table(head, lines),
         EXPLANATION,
         _resident(report["figures"]),
@@ -74,6 +84,7 @@ def _line(way: str, share: int, rows: Sequence[Row], whole_bytes: int) -> list[s
         NAMES[way].format(share=share),
         f"{first['size_px']} px",
         f"{first['patch_px']} px",
+        str(first["epochs"]),
         f"{first['activation_bytes'] / MB:.1f} MB",
         f"{first['activation_bytes'] / whole_bytes:.2f}",
         f"{fmean(row['accuracy'] for row in rows):.3f}",

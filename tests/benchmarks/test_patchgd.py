@@ -9,7 +9,7 @@ from _patchgd.memory import activation_bytes
 from _patchgd.setting import Setting
 from _patchgd.shrunk import Shrunk, largest_that_fits, shrink
 from _patchgd.tables import figures, summary_text
-from _patchgd.ways import PATCHGD, WHOLE, Way, drawn, row, ways
+from _patchgd.ways import PATCHGD, SHRUNK, WHOLE, Way, drawn, row, rows, ways
 
 from clicktrain.data.digits import bundled_digits
 from clicktrain.data.ultramnist import UltraMnist, Variant
@@ -26,7 +26,7 @@ TINY = Setting(
 
 
 def line(way: str, share: int, seed: int, accuracy: float, needed: int) -> dict[str, Any]:
-    sides = {"size_px": 64, "patch_px": 16, "activation_bytes": needed}
+    sides = {"size_px": 64, "patch_px": 16, "activation_bytes": needed, "epochs": 1}
     return {"way": way, "share": share, "seed": seed, "accuracy": accuracy, "processor_s": 1.0, **sides}
 
 
@@ -56,9 +56,7 @@ def test_memory_ratio_is_to_gradient_descent_on_all_patches() -> None:
 
 def test_summary_names_the_variant_and_every_way() -> None:
     machine = {"cores": 2, "processor": "some"}
-    text = summary_text(
-        {"rows": ROWS, "images": TINY.in_words(), "epochs": 1, "machine": machine, "figures": figures(ROWS, 4)}
-    )
+    text = summary_text({"rows": ROWS, "images": TINY.in_words(), "machine": machine, "figures": figures(ROWS, 4)})
     assert "1 digit per image, sums 0 to 1, scales 4" in text
     assert [text.count(f"| {name}") for name in ("gradient descent", "PatchGD", "shrunk")] == [1, 2, 1]
 
@@ -98,8 +96,18 @@ def test_every_sampling_has_its_shrunk_rival() -> None:
         ("whole", 1, 1),
         ("patchgd", 4, 4),
         ("shrunk", 4, 1),
+        ("shrunk_longer", 4, 1),
     ]
     assert found[2].images.activation_bytes <= found[1].images.activation_bytes
+    assert found[3].images == found[2].images
+    assert found[3].times_epochs > 1
+
+
+def test_what_is_known_is_not_trained_again() -> None:
+    shrunk = Way(SHRUNK, 4, Shrunk(32, 16, 0))
+    known = list(rows(TINY, bundled_digits(), [shrunk], []))
+    assert [(each["way"], each["seed"], each["epochs"]) for each in known] == [("shrunk", 0, 1)]
+    assert not list(rows(TINY, bundled_digits(), [shrunk], known))
 
 
 def test_classes_are_numbered_from_nought() -> None:
