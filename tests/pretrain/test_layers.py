@@ -121,11 +121,11 @@ def test_blobs_in_regions_have_their_centres_there() -> None:
     assert canvas.region_distance_px[canvas.classes == 2].min() > -3
 
 
-def test_a_blob_at_the_border_of_regions_touches_it_from_within() -> None:
+def test_blobs_at_the_border_of_regions_line_it_from_within() -> None:
     canvas = laid(REGIONS)
     laid(Blobs(blob(), radius_px=3, share=0.2, place="border"), canvas)
     depth_px = canvas.region_distance_px[canvas.classes == 2]
-    assert ndi.label(canvas.classes == 2)[1] == 1
+    assert ndi.label(canvas.classes == 2)[1] > 1
     # Centres are 1.2 radii below the border, to one pixel; distances leap from 1 to -1 there.
     assert depth_px.min() >= -1
     deepest_px = 1.2 * 3 + 1 + 3

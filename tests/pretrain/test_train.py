@@ -40,7 +40,7 @@ def pairs() -> Pairs:
 
 def tiny(seed: int = 0) -> FewClicks:
     torch.manual_seed(seed)
-    return FewClicks(width=4, levels=3, embedding=6)
+    return FewClicks(width=4, levels=3, embedding=16)
 
 
 def after(model: FewClicks, pairs: Pairs, steps: int, seed: int = 1) -> list[Report]:
@@ -99,9 +99,9 @@ def test_the_head_of_the_training_is_the_head_that_ships() -> None:
     half_px = model.trunk.fov_px // 2
     with torch.no_grad():
         embedding = embed(model.trunk, values.expand(2, -1, -1, -1))
-        plain, _ = model.scores(embedding, task)
+        scores = model.scores(embedding, task)
         known = torch.from_numpy(clicked)
         head = shipped.fitted(embedding[0].permute(1, 2, 0)[known > 0], known[known > 0] - 1, 2)
-        inside = F.softmax(plain[0], dim=0)[:, half_px:-half_px, half_px:-half_px]
+        inside = F.softmax(scores[0], dim=0)[:, half_px:-half_px, half_px:-half_px]
         torch.testing.assert_close(head.probabilities_of(head.embed(values)), inside, atol=1e-9, rtol=0)
         assert float(inside.std()) > 0.01

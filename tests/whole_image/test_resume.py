@@ -28,6 +28,8 @@ import torch
 from tests.whole_image.test_resume import classifier, DATA
 
 torch.use_deterministic_algorithms(True)
+# Sums over threads round as the threads are many.
+torch.set_num_threads(int(sys.argv[2]))
 
 def progress(step):
     if step.stage == "training" and step.step >= step.total // 3 + 2 * 4 + 2:
@@ -56,7 +58,9 @@ def position(path: Path) -> dict:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal")
 def test_a_training_that_was_killed_goes_on_as_if_undisturbed(tmp_path) -> None:
     path = tmp_path / "training.checkpoint"
-    ended = subprocess.run([sys.executable, "-c", CHILD, str(path)], timeout=120, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", CHILD, str(path), str(torch.get_num_threads())], timeout=120, check=False
+    )
     assert ended.returncode == -signal.SIGKILL
     assert (position(path)["epoch"], position(path)["batch"]) == (1, 2)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
