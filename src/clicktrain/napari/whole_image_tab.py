@@ -12,10 +12,10 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QVBoxLayout, 
 
 from clicktrain.errors import ClickTrainError
 from clicktrain.napari.answer_panel import AnswerPanel
+from clicktrain.napari.bridge import WholeImageBridge
 from clicktrain.napari.heat_layer import show_heat_map
 from clicktrain.napari.image_table import ImageTableWidget
 from clicktrain.napari.layers import array_of, axes_of
-from clicktrain.napari.whole_image_bridge import WholeImageBridge
 from clicktrain.napari.whole_image_controls import WholeImageControls
 from clicktrain.session import WholeImageSession
 
