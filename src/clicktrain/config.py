@@ -11,6 +11,7 @@ from clicktrain.errors import ClickTrainError
 __all__ = [
     "PALETTE",
     "ClassInfo",
+    "ContextName",
     "DeviceName",
     "FinishConfig",
     "ModelSummary",
@@ -27,6 +28,7 @@ __all__ = [
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PresetName = Literal["fast", "auto", "wide"]
+ContextName = Literal["local", "global"]
 # How settings are called that no preset has.
 SettingsName = Literal["fast", "auto", "wide", "custom"]
 
@@ -103,6 +105,20 @@ class NetworkConfig(_Frozen):
         ),
     ] = 0
 
+    context: Annotated[
+        ContextName,
+        Field(
+            title="Context",
+            description="Judge pixels by their surroundings alone, or also by where in the image they lie.",
+        ),
+    ] = "local"
+
+    @model_validator(mode="after")
+    def _global_context_has_what_it_needs(self) -> Self:
+        if self.context == "global" and not (self.pretrained and self.ndim == 2):
+            raise ValueError("context must be 'local' for volumes and without the pretrained part")
+        return self
+
     @model_validator(mode="after")
     def _no_more_channels_than_there_are(self) -> Self:
         if self.mod_channels > self.width:
@@ -151,7 +167,9 @@ class Preset(_Frozen):
     finish: FinishConfig = FinishConfig()
 
 
-def preset(name: PresetName | Preset, *, pretrained: bool = True, ndim: int = 2) -> Preset:
+def preset(
+    name: PresetName | Preset, *, pretrained: bool = True, ndim: int = 2, context: ContextName = "local"
+) -> Preset:
     """Return the settings behind a preset's name.
 
     Parameters
@@ -162,18 +180,29 @@ def preset(name: PresetName | Preset, *, pretrained: bool = True, ndim: int = 2)
         Whether the preset's pretrained part is used.
     ndim : {2, 3}
         For images or for volumes; a Preset of one's own is for one of them already.
+    context : {"local", "global"}
+        Whether it also counts where in the image a pixel lies; a Preset of one's own may have that already.
 
     Raises
     ------
     ClickTrainError
-        If there is no such preset.
+        If there is no such preset, or global context is asked for without the pretrained part or for volumes.
     """
     if not isinstance(name, Preset) and name not in _PRESETS:
         raise ClickTrainError(f"preset must be one of {', '.join(_PRESETS)}, got {name!r}.")
     chosen = name if isinstance(name, Preset) else (_PRESETS if ndim == 2 else _VOLUME_PRESETS)[name]
-    if pretrained:
-        return chosen
-    return chosen.model_copy(update={"network": chosen.network.model_copy(update={"pretrained": False})})
+    changes: dict[str, object] = {} if pretrained else {"pretrained": False}
+    if context not in ("local", "global"):
+        raise ClickTrainError(f"context must be 'local' or 'global', got {context!r}.")
+    if context == "global":
+        changes["context"] = context
+    network = chosen.network.model_copy(update=changes)
+    if network.context == "global" and not (network.pretrained and network.ndim == 2):
+        raise ClickTrainError(
+            "context must be 'local' for volumes and without the pretrained part, got 'global'. "
+            "Use images and pretrained=True for it."
+        )
+    return chosen.model_copy(update={"network": network})
 
 
 _TRAINING = TrainingConfig(

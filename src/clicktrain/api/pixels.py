@@ -14,6 +14,7 @@ from clicktrain.api.steps import check_seed, listed, read_bytes, run_to_end, wri
 from clicktrain.clicks import Clicks, check_trainable
 from clicktrain.config import (
     ClassInfo,
+    ContextName,
     DeviceName,
     ModelSummary,
     Preset,
@@ -33,6 +34,7 @@ from clicktrain.io.files import write_whole
 from clicktrain.models.checkpoint import pack, unpack
 from clicktrain.models.fitted import FittedModel
 from clicktrain.models.normalise import ChannelStatistics
+from clicktrain.models.overview import overview_of
 from clicktrain.models.pretrained import EmbeddedHead
 from clicktrain.models.summary import count_clicks, summarise
 from clicktrain.training.fit import continue_model, fit_model, used_statistics
@@ -65,6 +67,10 @@ class PixelClassifier:
         Where to compute; "auto" takes a GPU if there is one.
     pretrained : bool
         Whether to add what was learned beforehand, from generated images.
+    context : {"local", "global"}
+        Judge pixels by their surroundings, or also by where in the image they lie, as a coarse view of the whole image
+        shows it: for images in which the same looks are of another class elsewhere. Not for volumes, and not without
+        the pretrained part.
 
     Attributes
     ----------
@@ -78,7 +84,7 @@ class PixelClassifier:
     BackendError
         If the device was asked for and is not there.
     ClickTrainError
-        If the seed is not a whole number from 0 to 2**32 - 1.
+        If the seed is not a whole number from 0 to 2**32 - 1, or the context cannot be had.
 
     References
     ----------
@@ -101,12 +107,14 @@ class PixelClassifier:
         seed: int = 0,
         device: DeviceName = "auto",
         pretrained: bool = True,
+        context: ContextName = "local",
     ) -> None:
         self.preset: SettingsName = "custom" if isinstance(preset, Preset) else preset
         self.seed = check_seed(seed)
         self.device = device
         self.pretrained = pretrained
-        self._settings = presets.preset(preset, pretrained=pretrained)
+        self.context = context
+        self._settings = presets.preset(preset, pretrained=pretrained, context=context)
         self._device = pick_device(device)
         self._model: FittedModel | None = None
         self._infos: dict[int, ClassInfo] = {}
@@ -288,9 +296,10 @@ class PixelClassifier:
         head = EmbeddedHead.packaged(self._device)
         if tensor.ndim == 4:
             return look_into(head, tensor, statistics, finish)
-        if embedded_bytes(head, tensor) > MOST_BYTES:
+        overview = overview_of(tensor, head) if self._settings.network.context == "global" else None
+        if embedded_bytes(tensor, overview) > MOST_BYTES:
             return None
-        return run_to_end(look_at(head, tensor, statistics, finish), progress)
+        return run_to_end(look_at(head, tensor, statistics, finish, overview=overview), progress)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model into one file, whole or not at all.
@@ -367,7 +376,8 @@ class PixelClassifier:
     def _restored(cls, summary: ModelSummary, weights: dict[str, Tensor], device: DeviceName, name: str) -> Self:
         settings = Preset(network=summary.architecture, training=summary.training, finish=summary.finish)
         pretrained = settings.network.pretrained
-        classifier = cls(preset=settings, seed=summary.seed, device=device, pretrained=pretrained)
+        context = settings.network.context
+        classifier = cls(preset=settings, seed=summary.seed, device=device, pretrained=pretrained, context=context)
         classifier.preset = summary.preset
         classifier._model = FittedModel.restored(summary, weights, classifier._device, name)
         classifier._trained_clicks = summary.clicks
@@ -403,7 +413,7 @@ class PixelClassifier:
                 f"image must be {_kind(self._settings.network.ndim)} for these settings, got {_kind(ndim)}. "
                 f"Make settings for it with `clicktrain.config.preset(name, ndim={ndim})`."
             )
-        return presets.preset(self.preset, pretrained=self.pretrained, ndim=ndim)
+        return presets.preset(self.preset, pretrained=self.pretrained, ndim=ndim, context=self.context)
 
     def _check_kind(self, tensors: Sequence[Tensor]) -> None:
         """Refuse images with other axes or channels than the training images."""

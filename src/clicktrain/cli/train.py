@@ -11,7 +11,7 @@ import typer
 from clicktrain.cli.options import Axes, Device  # noqa: TC001
 from clicktrain.cli.outputs import check_model_output
 from clicktrain.cli.shell import progress_bar
-from clicktrain.config import PresetName, default_class
+from clicktrain.config import ContextName, PresetName, default_class
 from clicktrain.errors import ClicksError, ImageError
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ def train(
         typer.Option(help="Distance of a volume's pixels along z, y and x, in any unit; by default all alike."),
     ] = None,
     preset: Annotated[PresetName, typer.Option(help="Size of the network.")] = "auto",
+    context: Annotated[
+        ContextName, typer.Option(help='"global": where in the image a pixel lies counts as well.')
+    ] = "local",
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same model.")] = 0,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model file if it exists.")] = False,
@@ -58,7 +61,7 @@ def train(
 
     from clicktrain.api import PixelClassifier
 
-    classifier = PixelClassifier(preset=preset, seed=seed, device=device)
+    classifier = PixelClassifier(preset=preset, seed=seed, device=device, context=context)
     classifier.class_infos = infos
     start_s = time.perf_counter()
     with progress_bar("training") as show:

@@ -13,6 +13,7 @@ from clicktrain.errors import ClicksError
 from clicktrain.inference.finish import finished
 from clicktrain.inference.predict import LEAST_PX, TILE_PX, region_of
 from clicktrain.models.features import grey_view, prepare
+from clicktrain.models.pretrained import CODE_CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from clicktrain.clicks import Clicks
     from clicktrain.config import FinishConfig
     from clicktrain.models.normalise import ChannelStatistics
+    from clicktrain.models.overview import Overview
     from clicktrain.models.pretrained import EmbeddedHead
     from clicktrain.types import FloatArray, Progress
 
@@ -79,13 +81,22 @@ class FirstLook:
         return finished(probabilities, self.finish, len(clicks))
 
 
-def embedded_bytes(head: EmbeddedHead, image: Tensor) -> int:
+def embedded_bytes(image: Tensor, overview: Overview | None = None) -> int:
     """Memory that the embedding of an image of shape (C, Y, X) takes."""
-    return image.element_size() * image[0].numel() * head.embedding.trunk.out_channels
+    return image.element_size() * image[0].numel() * _channels(overview)
+
+
+def _channels(overview: Overview | None) -> int:
+    return CODE_CHANNELS if overview is None else 2 * CODE_CHANNELS
 
 
 def look_at(
-    head: EmbeddedHead, image: Tensor, statistics: ChannelStatistics, finish: FinishConfig
+    head: EmbeddedHead,
+    image: Tensor,
+    statistics: ChannelStatistics,
+    finish: FinishConfig,
+    *,
+    overview: Overview | None = None,
 ) -> Generator[Progress, None, FirstLook]:
     """Embed every pixel of an image, tile by tile.
 
@@ -96,6 +107,8 @@ def look_at(
     statistics : ChannelStatistics
         What the image is normalised with.
     finish : FinishConfig
+    overview : Overview, optional
+        Of the image, where it shall count where in the image a pixel lies.
 
     Yields
     ------
@@ -111,17 +124,18 @@ def look_at(
     ClickTrainError
         If memory runs out for the smallest tile.
     """
-    prepared = grey_view(prepare(image, statistics, head.fov))
+    prepared = grey_view(prepare(image, statistics, head.fov, overview=overview))
     tile = even_tile(prepared.shape_px, TILE_PX[2], (1, 1))
     tiles = ShrinkingTiles(prepared.shape_px, tile, head.fov, LEAST_PX[2])
-    maps = image.new_empty((1, head.embedding.trunk.out_channels, *prepared.shape_px))
+    maps = image.new_empty((1, _channels(overview), *prepared.shape_px))
     while tiles:
         yield tiles.progress("features")
         rows, columns = tiles.first.inner
-        window = prepared.window(*region_of(tiles.first), head.fov)
+        origin, size = region_of(tiles.first)
+        window = prepared.window(origin, size, head.fov)
         try:
             with torch.inference_mode():
-                maps[:, :, rows, columns] = head.embed(window)
+                maps[:, :, rows, columns] = prepared.with_codes(head.embed(window), origin)
         except (RuntimeError, MemoryError) as error:
             tiles.shrink(error)
         else:

@@ -68,7 +68,7 @@ def predict_tiles(
     ClickTrainError
         If memory runs out for the smallest tile.
     """
-    prepared = prepare(image, statistics, model.fov)
+    prepared = prepare(image, statistics, model.fov, overview=model.overview(image))
     grey = grey_view(prepared)
     # Once for the image, so that every tile works on the same channels.
     selections = model.selections(prepared)
@@ -131,17 +131,14 @@ def _by_forest(model: FittedModel, forest: Forest, raw: Tensor) -> Tensor:
     return torch.from_numpy(forest.probabilities(rows)).to(raw).T.reshape(-1, *inner.shape[1:])
 
 
-def _by_head(head: EmbeddedHead, grey: Tensor) -> Tensor:
-    return head.probabilities_of(head.embed(grey))
-
-
 def _by_embedding(
     model: FittedModel, head: EmbeddedHead, grey: PreparedImage, tiles: ShrinkingTiles
 ) -> Generator[Progress, None, Tensor]:
     if model.ndim == 3:
         return (yield from _by_slices(model, head, grey, tiles))
+    origin, size = region_of(tiles.first)
     with torch.inference_mode():
-        return _by_head(head, grey.window(*region_of(tiles.first), head.fov))
+        return head.probabilities_of(grey.with_codes(head.embed(grey.window(origin, size, head.fov)), origin))
 
 
 def _by_slices(
@@ -156,7 +153,7 @@ def _by_slices(
             yield tiles.progress("predicting", half_done=True)
         window = grey.window((number, *corner), (1, *sides), head.fov_among(3))
         with torch.inference_mode():
-            parts.append(_by_head(head, window))
+            parts.append(head.probabilities_of(head.embed(window)))
     return known.between(torch.cat(parts, dim=1), first, count)
 
 

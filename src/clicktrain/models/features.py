@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from clicktrain.models.nets import PixelNet
     from clicktrain.models.normalise import ChannelStatistics
+    from clicktrain.models.overview import Overview
 
 __all__ = ["PreparedImage", "grey_view", "prepare", "sample_features", "stem_features"]
 
@@ -36,11 +37,14 @@ class PreparedImage:
         ([Z,] Y, X) of the image itself.
     fov : tuple of int
         Field of view that the border was made for, ([z,] y, x).
+    overview : Overview, optional
+        Tells where in the image a pixel lies, for classifiers that want to know.
     """
 
     padded: Tensor
     shape_px: tuple[int, ...]
     fov: tuple[int, ...]
+    overview: Overview | None = None
 
     def window(self, origin: Sequence[int], size: Sequence[int], fov: Sequence[int]) -> Tensor:
         """Cut out what a patch network with a field of view up to `self.fov` needs for the outputs in a region.
@@ -61,9 +65,26 @@ class PreparedImage:
         parts = [slice(start, start + n + f - 1) for start, n, f in zip(starts, size, fov, strict=True)]
         return self.padded[(slice(None), slice(None), *parts)]
 
+    def with_codes(self, maps: Tensor, origin: Sequence[int]) -> Tensor:
+        """Put the overview's codes beside maps (1, F, [Z,] Y, X) that begin at pixel `origin`, if there are any."""
+        if self.overview is None:
+            return maps
+        return torch.cat((maps, self.overview.region(origin, maps.shape[2:])), dim=1)
+
+    def with_codes_at(self, values: Tensor, positions_px: Tensor) -> Tensor:
+        """Put the overview's codes beside values (N, F) of single pixels, if there are any."""
+        if self.overview is None:
+            return values
+        return torch.cat((values, self.overview.at(positions_px)), dim=1)
+
 
 def prepare(
-    image: Tensor, statistics: ChannelStatistics, fov: Sequence[int], *, least_px: Sequence[int] = ()
+    image: Tensor,
+    statistics: ChannelStatistics,
+    fov: Sequence[int],
+    *,
+    least_px: Sequence[int] = (),
+    overview: Overview | None = None,
 ) -> PreparedImage:
     """Normalise an image and reflect it at its border.
 
@@ -75,13 +96,15 @@ def prepare(
         Field of view of the patch classifier, ([z,] y, x).
     least_px : sequence of int, optional
         Reflect further, at the far ends, so that at least so many outputs fit along each axis.
+    overview : Overview, optional
+        Of the same image.
     """
     shape = tuple(image.shape[1:])
     margins = [
         (before, after + max(0, least - size))
         for (before, after), size, least in zip(same_size_margins(fov), shape, least_px or shape, strict=True)
     ]
-    return PreparedImage(reflect_pad(statistics.apply(image)[None], margins), shape, tuple(fov))
+    return PreparedImage(reflect_pad(statistics.apply(image)[None], margins), shape, tuple(fov), overview)
 
 
 def grey_view(prepared: PreparedImage) -> PreparedImage:
@@ -93,7 +116,7 @@ def grey_view(prepared: PreparedImage) -> PreparedImage:
     whole = PreparedImage(grey, prepared.shape_px, prepared.fov).window(first, prepared.shape_px, one)
     # Of the image without its border, so that it does not depend on how wide the border is.
     deviation, mean = torch.std_mean(whole, correction=0)
-    return PreparedImage((grey - mean) / deviation.clamp_min(1e-6), prepared.shape_px, prepared.fov)
+    return replace(prepared, padded=(grey - mean) / deviation.clamp_min(1e-6))
 
 
 def stem_features(
@@ -115,10 +138,16 @@ def stem_features(
     Returns
     -------
     Tensor of shape (1, F, size + context_fov - 1)
+        With the codes of the image's overview, if it has one.
     """
     fov = [its + context - 1 for its, context in zip(net.stem.exact_fov, context_fov, strict=True)]
     features: Tensor = net.stem(prepared.window(origin, size, fov))
-    return features
+    return prepared.with_codes(features, _corner(origin, context_fov))
+
+
+def _corner(origin: Sequence[int], context_fov: Sequence[int]) -> list[int]:
+    """First pixel of the features that the output at `origin` needs."""
+    return [o - (n - 1) // 2 for o, n in zip(origin, context_fov, strict=True)]
 
 
 def sample_features(net: PixelNet, prepared: PreparedImage, context_fov: Sequence[int]) -> Tensor:
@@ -139,7 +168,8 @@ def sample_features(net: PixelNet, prepared: PreparedImage, context_fov: Sequenc
     ndim = len(fov)
     # About as many in a volume as in an image.
     count = round(_SAMPLED ** (2 / ndim))
-    places = product(*(sorted({(2 * i + 1) * n // (2 * count) for i in range(count)}) for n in prepared.shape_px))
-    patches = torch.cat([prepared.window(place, (1,) * ndim, fov) for place in places])
-    features: Tensor = net.stem(patches)
-    return features
+    along = [sorted({(2 * i + 1) * n // (2 * count) for i in range(count)}) for n in prepared.shape_px]
+    places = list(product(*along))
+    features = net.stem(torch.cat([prepared.window(place, (1,) * ndim, fov) for place in places]))
+    patches = zip(features.split(1), places, strict=True)
+    return torch.cat([prepared.with_codes(patch, _corner(place, context_fov)) for patch, place in patches])

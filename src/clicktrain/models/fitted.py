@@ -15,6 +15,7 @@ from clicktrain.models.features import sample_features
 from clicktrain.models.forest import Forest
 from clicktrain.models.nets import PixelNet, build_network
 from clicktrain.models.normalise import ChannelStatistics
+from clicktrain.models.overview import overview_of
 from clicktrain.models.pretrained import EmbeddedHead, Embedding
 from clicktrain.models.selection import hold_channels, selection_of_patches
 from clicktrain.models.volume_stem import VolumeStem
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from clicktrain.config import ModelSummary
     from clicktrain.models.features import PreparedImage
+    from clicktrain.models.overview import Overview
 
 __all__ = ["FittedModel"]
 
@@ -102,6 +104,12 @@ class FittedModel:
         """Indices of classes, in the order of the scores, given their numbers."""
         return torch.searchsorted(torch.tensor(self.classes, device=numbers.device), numbers.contiguous())
 
+    def overview(self, image: Tensor) -> Overview | None:
+        """Look at all of an image (C, Y, X) at once; None for a classifier that does not want to know."""
+        if self.embedded is None or not self.net.code_channels:
+            return None
+        return overview_of(image, self.embedded)
+
     def selections(self, prepared: PreparedImage) -> tuple[dict[str, Tensor], ...]:
         """Choose the channels that each member works on in an image; empty for members that work on all.
 
@@ -155,7 +163,7 @@ class FittedModel:
         weights = dict(weights)
         try:
             forest = _restored_forest(summary, weights)
-            embedded = _restored_head(summary, weights, device)
+            embedded = _restored_head(net, summary, weights, device)
             net.load_state_dict(weights)
             hold_channels(net.members, summary.selected)
         except (RuntimeError, KeyError, ValueError) as error:
@@ -178,13 +186,15 @@ def _restored_forest(summary: ModelSummary, weights: dict[str, Tensor]) -> Fores
     return Forest(features, targets, n_trees=trees)
 
 
-def _restored_head(summary: ModelSummary, weights: dict[str, Tensor], device: torch.device) -> EmbeddedHead | None:
+def _restored_head(
+    net: PixelNet, summary: ModelSummary, weights: dict[str, Tensor], device: torch.device
+) -> EmbeddedHead | None:
     if not summary.architecture.pretrained:
         return None
     names = [name for name in weights if name.startswith(_EMBEDDING)]
     embedding = Embedding.of({name.removeprefix(_EMBEDDING): weights.pop(name) for name in names})
     coefficients = weights.pop(_HEAD)
-    wanted = (len(summary.classes), embedding.trunk.out_channels + 1)
+    wanted = (len(summary.classes), embedding.trunk.out_channels + net.code_channels + 1)
     if tuple(coefficients.shape) != wanted:
         raise ValueError(f"the head must be of shape {wanted}")
     return EmbeddedHead.of(embedding.to(device), coefficients.to(device))

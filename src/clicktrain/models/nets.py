@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clicktrain.models.layers.shared_mod import SharedModBlock, SharedModBranch
+from clicktrain.models.pretrained import CODE_CHANNELS
 from clicktrain.models.stem import ScaleSpaceStem
 from clicktrain.models.volume_stem import VolumeStem
 
@@ -193,22 +194,35 @@ class PixelNet(nn.Module):
         return [cast("ContextNet", member) for member in self.members]
 
     @property
+    def feature_channels(self) -> int:
+        """Channels that the members read: the stem's features, and codes that tell where in the image a pixel lies."""
+        return len(self.standardise.mean)
+
+    @property
+    def code_channels(self) -> int:
+        """Length of these codes; 0 for a network that is not told."""
+        return self.feature_channels - self.stem.out_channels
+
+    @property
     def chooses_channels(self) -> bool:
         """Whether some of its blocks work on chosen channels alone."""
         return any(isinstance(part, SharedModBranch) for part in self.modules())
 
-    def forward(self, patch: Tensor) -> Tensor:
+    def forward(self, patch: Tensor, codes: Tensor | None = None) -> Tensor:
         """Score the patch's centre.
 
         Parameters
         ----------
         patch : Tensor of shape (B, C, [fov,] fov, fov)
+        codes : Tensor of shape (B, code_channels, [n,] n, n), optional
+            Where in the image the middle of the patch lies, as large as the members' field of view.
 
         Returns
         -------
         Tensor of shape (B, K, [1,] 1, 1)
         """
-        features = self.standardise(self.stem(patch))
+        features = self.stem(patch)
+        features = self.standardise(features if codes is None else torch.cat((features, codes), dim=1))
         scores: Tensor = self.members[0](features)
         for member in list(self.members)[1:]:
             scores = scores + member(features)
@@ -231,11 +245,12 @@ def build_network(
         The same seed gives the same weights; the global random state is left alone.
     """
     stem = _stem(config, in_channels)
+    channels = stem.out_channels + (CODE_CHANNELS if config.context == "global" else 0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         members = [
             ContextNet(
-                stem.out_channels,
+                channels,
                 n_classes,
                 width=config.width,
                 levels=config.levels,
@@ -245,7 +260,7 @@ def build_network(
             )
             for _ in range(config.members)
         ]
-    return PixelNet(stem, Standardise(stem.out_channels), members)
+    return PixelNet(stem, Standardise(channels), members)
 
 
 def _stem(config: NetworkConfig, in_channels: int) -> ScaleSpaceStem | VolumeStem:

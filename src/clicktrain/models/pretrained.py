@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from clicktrain.engine.densify import DenseNetwork
 
-__all__ = ["EmbeddedHead", "Embedding"]
+__all__ = ["CODE_CHANNELS", "EmbeddedHead", "Embedding"]
+
+# Length of an embedding.
+CODE_CHANNELS = 48
 
 _WEIGHTS = "embedding.safetensors"
 
@@ -53,7 +56,7 @@ class Embedding(nn.Module):
         """Make an embedding with given weights, to be used and not trained."""
         # What is drawn at first is thrown away: the global random state is left alone.
         with torch.random.fork_rng(devices=[]):
-            embedding = cls(Trunk())
+            embedding = cls(Trunk(out_channels=CODE_CHANNELS))
         embedding.load_state_dict(weights)
         return embedding.eval().requires_grad_(False)
 
@@ -113,7 +116,7 @@ class EmbeddedHead:
         Parameters
         ----------
         clicked : Tensor of shape (N, D)
-            Embeddings of the clicked pixels.
+            Embeddings of the clicked pixels, with or without codes that tell where in the image they lie.
         targets : Tensor of shape (N,), int64
             Class index of each, 0 to K - 1.
         n_classes : int

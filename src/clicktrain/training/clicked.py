@@ -12,15 +12,17 @@ import torch
 from torch import Tensor
 
 from clicktrain.clicks import Clicks
-from clicktrain.models.features import PreparedImage, prepare, stem_features
+from clicktrain.models.features import prepare, stem_features
 from clicktrain.training.coverage import cover, draw_windows
 from clicktrain.types import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from clicktrain.models.features import PreparedImage
     from clicktrain.models.nets import PixelNet
     from clicktrain.models.normalise import ChannelStatistics
+    from clicktrain.models.overview import Overview
     from clicktrain.types import IntArray
 
 __all__ = ["ClickedFeatures", "Example", "gather_clicked"]
@@ -42,11 +44,18 @@ class Example:
     clicks : Clicks
     statistics : ChannelStatistics
         What the image is normalised with.
+    overview : Overview, optional
+        Of the image.
     """
 
     image: Tensor
     clicks: Clicks
     statistics: ChannelStatistics
+    overview: Overview | None = None
+
+    def prepared(self, fov: Sequence[int], *, least_px: Sequence[int] = ()) -> PreparedImage:
+        """The image ready for a patch classifier, as `prepare` makes it."""
+        return prepare(self.image, self.statistics, fov, least_px=least_px, overview=self.overview)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -100,12 +109,12 @@ def gather_clicked(
         if not len(clicks):
             continue
         origins, owner = cover(clicks, window_px)
-        prepared = prepare(example.image, example.statistics, fov, least_px=window_px)
+        prepared = example.prepared(fov, least_px=window_px)
         corners = torch.from_numpy(clicks.positions_px - origins[owner])
         first = sum(len(part) for part in windows)
         positions.append(torch.cat((torch.from_numpy(owner)[:, None] + first, corners), dim=1))
         # Channels last: a patch is later cut out as whole rows, and convolutions take it as it is.
-        stack = prepared.padded.new_empty((len(origins), *_window_shape(context_fov), net.stem.out_channels))
+        stack = prepared.padded.new_empty((len(origins), *_window_shape(context_fov), net.feature_channels))
         for group in _groups(origins):
             yield Progress("features", done, total)
             done += 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from clicktrain.models.features import prepare, sample_features
+from clicktrain.models.features import sample_features
 from clicktrain.models.fitted import FittedModel
 from clicktrain.models.nets import build_network
 from clicktrain.models.normalise import ChannelStatistics
@@ -60,6 +60,8 @@ def fit_model(
         seed=seed,
     )
     model = FittedModel.of(net.to(images[0].device), classes, pooled)
+    if settings.network.pretrained:
+        model = replace(model, embedded=EmbeddedHead.packaged(images[0].device))
     examples = _examples(model, images, clicks, settings)
     clicked = yield from _gather(model, examples, seed)
     # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
@@ -106,7 +108,7 @@ def _examples(
     model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset
 ) -> list[Example]:
     return [
-        Example(image, part, used_statistics(image, model.statistics, settings))
+        Example(image, part, used_statistics(image, model.statistics, settings), model.overview(image))
         for image, part in zip(images, clicks, strict=True)
         if len(part)
     ]
@@ -124,9 +126,8 @@ def _with_heads(
     yield Progress("training", 0, settings.training.steps)
     trees = settings.network.trees
     forest = fit_forest(clicked, model, n_trees=trees, seed=seed) if trees else None
-    embedded = None
-    if settings.network.pretrained:
-        embedded = model.embedded or EmbeddedHead.packaged(examples[0].image.device)
+    embedded = model.embedded
+    if embedded is not None:
         embedded = yield from fit_head(embedded, model, examples, seed=seed)
     n_clicks = sum(len(example.clicks) for example in examples)
     return replace(model, forest=forest, embedded=embedded, n_clicks=n_clicks, finish=settings.finish)
@@ -153,7 +154,7 @@ def _sample(model: FittedModel, examples: Sequence[Example]) -> Tensor | None:
     """Patches of all images together: clicks of several images are learned from with one selection of channels."""
     if not model.net.chooses_channels:
         return None
-    prepared = [prepare(example.image, example.statistics, model.net.fov) for example in examples]
+    prepared = [example.prepared(model.net.fov) for example in examples]
     with torch.no_grad():
         features = torch.cat([sample_features(model.net, one, model.context_fov) for one in prepared])
         return model.net.standardise.apply_(features)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from clicktrain.models.features import grey_view, prepare
+from clicktrain.models.features import grey_view
 from clicktrain.models.forest import MOST_EXAMPLES, Forest, thinned
 from clicktrain.types import Progress
 
@@ -78,7 +78,8 @@ def fit_head(
 
 def _embedded(head: EmbeddedHead, example: Example, kept: Tensor) -> Tensor:
     """Embeddings (N, D) of the clicks of an image that are kept."""
-    prepared = prepare(example.image, example.statistics, head.fov_among(example.image.ndim - 1))
+    prepared = example.prepared(head.fov_among(example.image.ndim - 1))
     places = torch.from_numpy(example.clicks.positions_px)[kept].to(example.image.device)
     with torch.inference_mode():
-        return head.embed_at(grey_view(prepared).padded, places).clone()
+        embedded = head.embed_at(grey_view(prepared).padded, places)
+        return prepared.with_codes_at(embedded, places).clone()

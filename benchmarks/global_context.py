@@ -1,0 +1,74 @@
+"""Whether it helps to know where in the image a pixel lies: `context="global"` beside "local" on generated organs.
+
+python benchmarks/global_context.py --json OUT [--quick]
+
+Shell and core of the organs look alike (`clicktrain.data.organ`). Strokes are drawn on one section; scored are that
+section, without its strokes, and another one of the same kind.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from _few_clicks.rounds import timed, warm_up
+from _few_clicks.scores import score
+from _few_clicks.strokes import draw_strokes
+from _report import say, write_report
+
+from clicktrain import PixelClassifier
+from clicktrain.data.organ import organ_section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+CONTEXTS = ("local", "global")
+CLICKED_PX = 400
+SEEDS = 3
+TIMES = ("fit_s", "predict_s")
+
+
+def rows_of(seed: int, side_px: int) -> Iterator[dict[str, Any]]:
+    """Scores and seconds of both contexts, with the same strokes."""
+    (image, truth), (other, other_truth) = (organ_section(2 * seed + k, side_px=side_px) for k in range(2))
+    drawn = draw_strokes(truth, CLICKED_PX, seed=[seed, CLICKED_PX])
+    for context in CONTEXTS:
+        model, fit_s = timed(PixelClassifier(context=context).fit, image, drawn)
+        same, predict_s = timed(model.predict_proba, image)
+        scores = {
+            "same": score(same, model.classes_, np.where(drawn > 0, 0, truth)),
+            "other": score(model.predict_proba(other), model.classes_, other_truth),
+        }
+        named = {f"{name}_iou": one.iou for name, one in scores.items()}
+        yield {"seed": seed, "context": context, **named, "fit_s": fit_s, "predict_s": predict_s}
+
+
+def figures_of(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Means over the seeds."""
+    return {
+        f"global_context.{context}.{key}": float(np.mean([row[key] for row in rows if row["context"] == context]))
+        for context in CONTEXTS
+        for key in ("same_iou", "other_iou", *TIMES)
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, required=True, metavar="OUT")
+    parser.add_argument("--quick", action="store_true", help="one pair of small sections")
+    arguments = parser.parse_args()
+    warm_up("clicktrain")
+    rows: list[dict[str, Any]] = []
+    for seed in range(1 if arguments.quick else SEEDS):
+        say(f"section {seed}")
+        rows += rows_of(seed, 256 if arguments.quick else 768)
+    figures = figures_of(rows)
+    for key, value in figures.items():
+        print(f"{key} {value:.3f}")
+    write_report(arguments.json, figures, extra={"rows": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""`context="global"`: where in the image a pixel lies counts, exactly, and costs nothing when it is not asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from clicktrain import PixelClassifier
+from clicktrain.api import pixels
+from clicktrain.clicks import Clicks
+from clicktrain.config import preset
+from clicktrain.data.organ import organ_section
+from clicktrain.errors import ClickTrainError
+from clicktrain.inference.predict import predict_tiles
+from clicktrain.models.overview import overview_of
+from clicktrain.models.pretrained import EmbeddedHead
+from tests.textures import strokes, two_textures, two_textures_in_depth
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def organ() -> tuple[np.ndarray, np.ndarray]:
+    return organ_section(3, side_px=768)
+
+
+@pytest.fixture(scope="module")
+def drawn(organ) -> np.ndarray:
+    """Short strokes of every class all over the section."""
+    labels = np.zeros_like(organ[1])
+    random = np.random.default_rng(0)
+    for number in (1, 2, 3):
+        places = np.argwhere(organ[1][:, :-12] == number)
+        for row, column in places[random.choice(len(places), 12, replace=False)]:
+            stroke = np.s_[row, column : column + 12]
+            labels[stroke] = np.where(organ[1][stroke] == number, number, 0)
+    return labels
+
+
+def accuracy(model: PixelClassifier, image: np.ndarray, truth: np.ndarray) -> float:
+    """Share of the pixels of shell and core that are told apart."""
+    inside = truth > 1
+    return float((model.predict(image) == truth)[inside].mean())
+
+
+def test_layers_that_look_alike_are_told_apart_by_where_they_lie(organ, drawn):
+    local, told = (
+        PixelClassifier(preset="fast", context=context).fit(organ[0], drawn) for context in ("local", "global")
+    )
+    elsewhere = organ_section(4, side_px=768)
+    assert accuracy(told, *organ) > 0.9 > 0.85 > accuracy(local, *organ)
+    assert accuracy(told, *elsewhere) > accuracy(local, *elsewhere) + 0.1
+
+
+def test_a_first_look_knows_it_as_well(organ, drawn):
+    clicks = Clicks.of(drawn, organ[1].shape)
+    right = {}
+    for context in ("local", "global"):
+        answer = PixelClassifier(preset="fast", context=context).look(organ[0]).predict_proba(clicks)
+        right[context] = float((answer.argmax(0) + 1 == organ[1])[organ[1] > 1].mean())
+    assert right["global"] > right["local"] + 0.1
+
+
+@pytest.fixture(scope="module")
+def told() -> tuple[PixelClassifier, np.ndarray]:
+    image, truth = two_textures(160)
+    return PixelClassifier(preset="fast", context="global").fit(image, strokes(truth)), image
+
+
+def test_the_answer_does_not_depend_on_the_tiles(told):
+    classifier, image = told
+    tensor = classifier._tensor(image, None)
+    statistics = pixels.used_statistics(tensor, classifier._model.statistics, classifier._settings)
+    answers = [
+        pixels.run_to_end(predict_tiles(classifier._model, tensor, statistics, tile_px=tile_px), None)
+        for tile_px in ((160, 160), (48, 56))
+    ]
+    np.testing.assert_allclose(answers[0], answers[1], atol=2e-5)
+
+
+def test_a_saved_model_gives_the_same_answer(told, tmp_path):
+    classifier, image = told
+    classifier.save(tmp_path / "model.clicktrain")
+    again = PixelClassifier.load(tmp_path / "model.clicktrain")
+    assert again.context == "global"
+    np.testing.assert_array_equal(again.predict_proba(image), classifier.predict_proba(image))
+
+
+def test_going_on_keeps_it(told):
+    classifier, image = told
+    truth = two_textures(160)[1]
+    again = PixelClassifier(preset="fast", context="global").fit(image, strokes(truth))
+    again.partial_fit(image, strokes(truth, rows=(20, 60, 100)))
+    assert again.summary().architecture.context == "global"
+    assert (again.predict(image) == truth).mean() > 0.9
+
+
+def test_without_it_nothing_is_looked_at_and_nothing_is_larger(monkeypatch):
+    def never(*arguments: object) -> None:
+        raise AssertionError("an overview was made")
+
+    monkeypatch.setattr("clicktrain.models.fitted.overview_of", never)
+    image, truth = two_textures(96)
+    model = PixelClassifier(preset="fast").fit(image, strokes(truth))
+    model.predict(image)
+    assert model._model.net.code_channels == 0
+    assert model._model.embedded.coefficients.shape[1] == 48 + 1
+
+
+class TestOverview:
+    """Codes on a coarse grid, read off at pixels."""
+
+    @pytest.fixture(scope="class")
+    def overview(self):
+        image = torch.from_numpy(organ_section(0, side_px=300)[0][:, :210].astype(np.float32))[None]
+        return overview_of(image, EmbeddedHead.packaged(CPU))
+
+    def test_the_grid_has_the_proportions_of_the_image(self, overview):
+        assert overview.codes.shape == (1, 48, 96, 67)
+
+    @pytest.mark.parametrize(("origin", "size"), [((0, 0), (7, 9)), ((130, 77), (64, 32)), ((-9, 190), (40, 50))])
+    def test_a_pixel_has_the_same_codes_in_every_region(self, overview, origin, size):
+        whole = overview.region((-10, -10), (330, 260))
+        rows, columns = (slice(first + 10, first + 10 + n) for first, n in zip(origin, size, strict=True))
+        assert torch.equal(overview.region(origin, size), whole[:, :, rows, columns])
+
+    def test_single_pixels_have_the_codes_of_their_regions(self, overview):
+        places = torch.tensor([[0, 0], [299, 209], [17, 100], [17, 3], [200, 100]])
+        whole = overview.region((0, 0), (300, 210))[0]
+        torch.testing.assert_close(overview.at(places), whole[:, places[:, 0], places[:, 1]].T)
+
+    def test_it_interpolates_as_torch_does(self, overview):
+        expected = torch.nn.functional.interpolate(overview.codes, (300, 210), mode="bilinear", align_corners=False)
+        torch.testing.assert_close(overview.region((0, 0), (300, 210)), expected, atol=1e-4, rtol=1e-4)
+
+    def test_a_small_image_is_not_enlarged(self):
+        assert overview_of(torch.rand(2, 9, 5), EmbeddedHead.packaged(CPU)).codes.shape == (1, 48, 9, 5)
+
+    def test_a_strip_keeps_one_row(self):
+        assert overview_of(torch.rand(1, 1, 4000), EmbeddedHead.packaged(CPU)).codes.shape == (1, 48, 1, 96)
+
+
+def test_volumes_are_refused():
+    volume, truth = two_textures_in_depth()
+    with pytest.raises(ClickTrainError, match="context must be 'local' for volumes"):
+        PixelClassifier(preset="fast", context="global").fit(volume, truth)
+
+
+@pytest.mark.parametrize("options", [{"pretrained": False, "context": "global"}, {"context": "far"}])
+def test_a_context_that_cannot_be_had_is_refused(options):
+    with pytest.raises(ClickTrainError, match="context must be"):
+        PixelClassifier(**options)
+
+
+def test_settings_of_ones_own_may_have_it():
+    settings = preset("fast", context="global")
+    assert PixelClassifier(preset=settings)._settings.network.context == "global"
