@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import _global_context as global_context
+import _more_clicks as more_clicks
 from _engine import tables as engine
 from _few_clicks import tables as few_clicks
 from _mod import tables as mod
@@ -25,6 +27,7 @@ PAGES = (
     ROOT / "docs" / "index.md",
     EXPLANATION / "engine.md",
     EXPLANATION / "few_clicks.md",
+    EXPLANATION / "global-context.md",
     EXPLANATION / "mixture-of-depths.md",
     EXPLANATION / "patchgd.md",
 )
@@ -32,10 +35,20 @@ BLOCK = r"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
 # One report per machine, with the same figures in each.
 ENGINE_REPORTS = "engine_*.json"
 FEW_CLICKS_REPORTS = "few_clicks_[0-9]*.json"
+GLOBAL_CONTEXT_REPORTS = "global_context_*.json"
 MOD_REPORTS = "mod_*.json"
+MORE_CLICKS_REPORTS = "more_clicks_*.json"
 VOLUMES_REPORTS = "few_clicks_volumes_*.json"
 PATCHGD_REPORTS = "patchgd_*.json"
-TABLES_OF_THEIR_OWN = (ENGINE_REPORTS, FEW_CLICKS_REPORTS, MOD_REPORTS, VOLUMES_REPORTS, PATCHGD_REPORTS)
+TABLES_OF_THEIR_OWN = (
+    ENGINE_REPORTS,
+    FEW_CLICKS_REPORTS,
+    GLOBAL_CONTEXT_REPORTS,
+    MOD_REPORTS,
+    MORE_CLICKS_REPORTS,
+    VOLUMES_REPORTS,
+    PATCHGD_REPORTS,
+)
 
 # Figure, how it is called, and how its number is shown.
 ROWS = (
@@ -88,7 +101,9 @@ def main() -> None:
         "figures": table(),
         "engine": summaries(ENGINE_REPORTS, engine.summary_text),
         "few_clicks": summaries(FEW_CLICKS_REPORTS, few_clicks.summary_text),
+        "global_context": summaries(GLOBAL_CONTEXT_REPORTS, global_context.summary_text),
         "mod": summaries(MOD_REPORTS, mod.summary_text),
+        "more_clicks": summaries(MORE_CLICKS_REPORTS, more_clicks.summary_text),
         "few_clicks_volumes": summaries(VOLUMES_REPORTS, few_clicks.summary_text),
         "patchgd": summaries(PATCHGD_REPORTS, patchgd.summary_text),
     }

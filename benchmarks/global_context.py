@@ -1,6 +1,6 @@
 """Whether it helps to know where in the image a pixel lies: `context="global"` beside "local" on generated organs.
 
-python benchmarks/global_context.py --json OUT [--quick]
+python benchmarks/global_context.py --json OUT [--figure OUT] [--quick]
 
 Shell and core of the organs look alike (`clicktrain.data.organ`). Strokes are drawn on one section; scored are that
 section, without its strokes, and another one of the same kind.
@@ -16,6 +16,7 @@ import numpy as np
 from _few_clicks.rounds import timed, warm_up
 from _few_clicks.scores import score
 from _few_clicks.strokes import draw_strokes
+from _global_context import draw_answers
 from _report import say, write_report
 
 from clicktrain import PixelClassifier
@@ -45,6 +46,14 @@ def rows_of(seed: int, side_px: int) -> Iterator[dict[str, Any]]:
         yield {"seed": seed, "context": context, **named, "fit_s": fit_s, "predict_s": predict_s}
 
 
+def answers_of(seed: int, side_px: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """A section that was not trained on, and what it truly is and is taken for."""
+    (image, truth), (other, other_truth) = (organ_section(2 * seed + k, side_px=side_px) for k in range(2))
+    drawn = draw_strokes(truth, CLICKED_PX, seed=[seed, CLICKED_PX])
+    found = {context: PixelClassifier(context=context).fit(image, drawn).predict(other) for context in CONTEXTS}
+    return other, {"truth": other_truth, **found}
+
+
 def figures_of(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Means over the seeds."""
     return {
@@ -57,17 +66,23 @@ def figures_of(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, required=True, metavar="OUT")
+    parser.add_argument(
+        "--figure", type=Path, metavar="OUT", help="picture of the answers for a section not trained on"
+    )
     parser.add_argument("--quick", action="store_true", help="one pair of small sections")
     arguments = parser.parse_args()
     warm_up("clicktrain")
     rows: list[dict[str, Any]] = []
+    side_px = 256 if arguments.quick else 768
     for seed in range(1 if arguments.quick else SEEDS):
         say(f"section {seed}")
-        rows += rows_of(seed, 256 if arguments.quick else 768)
+        rows += rows_of(seed, side_px)
     figures = figures_of(rows)
     for key, value in figures.items():
         print(f"{key} {value:.3f}")
     write_report(arguments.json, figures, extra={"rows": rows})
+    if arguments.figure:
+        draw_answers(*answers_of(0, side_px), arguments.figure)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import torch
 
 from clicktrain import PixelClassifier
 from clicktrain.api import pixels
+from clicktrain.api.inputs import image_tensor
 from clicktrain.clicks import Clicks
 from clicktrain.config import preset
 from clicktrain.data.organ import organ_section
@@ -70,7 +71,7 @@ def told() -> tuple[PixelClassifier, np.ndarray]:
 
 def test_the_answer_does_not_depend_on_the_tiles(told):
     classifier, image = told
-    tensor = classifier._tensor(image, None)
+    tensor = image_tensor(image, None, CPU)
     statistics = pixels.used_statistics(tensor, classifier._model.statistics, classifier._settings)
     answers = [
         pixels.run_to_end(predict_tiles(classifier._model, tensor, statistics, tile_px=tile_px), None)
@@ -88,8 +89,7 @@ def test_a_saved_model_gives_the_same_answer(told, tmp_path):
 
 
 def test_going_on_keeps_it(told):
-    classifier, image = told
-    truth = two_textures(160)[1]
+    image, truth = told[1], two_textures(160)[1]
     again = PixelClassifier(preset="fast", context="global").fit(image, strokes(truth))
     again.partial_fit(image, strokes(truth, rows=(20, 60, 100)))
     assert again.summary().architecture.context == "global"

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from clicktrain import Clicks, PixelClassifier
+from clicktrain.api.inputs import examples_of
 from clicktrain.config import preset
 from clicktrain.errors import ClicksError, ImageError
 from clicktrain.inference.finish import finished
@@ -107,7 +108,7 @@ def test_a_model_for_images_refuses_volumes_and_the_other_way_round(fitted: Pixe
 def test_images_and_volumes_are_not_trained_on_together() -> None:
     image, truth = two_textures(40)
     with pytest.raises(ImageError, match="images must be all 2D or all volumes"):
-        fast()._examples([image[None], VOLUME], [truth, LABELS], "ZYX")
+        examples_of([image[None], VOLUME], [truth, LABELS], "ZYX", torch.device("cpu"))
 
 
 def test_training_from_nothing_may_change_from_images_to_volumes() -> None:

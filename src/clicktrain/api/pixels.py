@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import torch
 
 from clicktrain import config as presets
+from clicktrain.api.inputs import check_same_kind, examples_of, image_tensor, kind_of
 from clicktrain.api.spacing import with_spacing
-from clicktrain.api.steps import check_seed, listed, read_bytes, run_to_end, write_bytes
-from clicktrain.clicks import Clicks, check_trainable
+from clicktrain.api.steps import check_seed, read_bytes, run_to_end, write_bytes
+from clicktrain.clicks import check_trainable
 from clicktrain.config import (
     ClassInfo,
     ContextName,
@@ -24,12 +24,11 @@ from clicktrain.config import (
     default_class,
 )
 from clicktrain.engine.device import pick_device
-from clicktrain.errors import ClicksError, ImageError, NotFittedError
+from clicktrain.errors import ImageError, NotFittedError
 from clicktrain.inference.first_look import MOST_BYTES, FirstLook, embedded_bytes, look_at
 from clicktrain.inference.predict import predict_tiles
 from clicktrain.inference.summaries import class_numbers
 from clicktrain.inference.volume_look import VolumeLook, look_into
-from clicktrain.io.axes import guess_axes, to_channels_first
 from clicktrain.io.files import write_whole
 from clicktrain.models.checkpoint import pack, unpack
 from clicktrain.models.fitted import FittedModel
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from clicktrain.clicks import Clicks
     from clicktrain.types import AnyArray, FloatArray, IntArray, ProgressCallback
 
 __all__ = ["PixelClassifier"]
@@ -166,7 +166,7 @@ class PixelClassifier:
         The surroundings of the clicks are kept in memory, 1 GB at most: of images with labels everywhere a random part
         is learned from, spread evenly over the classes.
         """
-        tensors, clicks = self._examples(images, labels, axes)
+        tensors, clicks = examples_of(images, labels, axes, self._device)
         check_trainable(clicks)
         settings = with_spacing(self._settings_for(tensors[0].ndim - 1), spacing)
         model = run_to_end(fit_model(tensors, clicks, settings, seed=self.seed), progress)
@@ -202,12 +202,12 @@ class PixelClassifier:
         ImageError, ClicksError
             As for `fit`.
         """
-        tensors, clicks = self._examples(images, labels, axes)
+        tensors, clicks = examples_of(images, labels, axes, self._device)
         present = {number for part in clicks for number in part.present}
         if self._model is None or not present <= set(self._model.classes):
             return self.fit(images, labels, axes=axes, spacing=spacing, progress=progress)
         check_trainable(clicks)
-        self._check_kind(tensors)
+        check_same_kind(tensors, self._model)
         seed = self.seed + sum(len(part) for part in clicks)
         steps = continue_model(self._model, tensors, clicks, self._settings, seed=seed)
         self._keep(run_to_end(steps, progress), clicks)
@@ -239,8 +239,8 @@ class PixelClassifier:
             volumes, or the other way round.
         """
         model = self._fitted()
-        tensor = self._tensor(image, axes)
-        self._check_kind([tensor])
+        tensor = image_tensor(image, axes, self._device)
+        check_same_kind([tensor], model)
         statistics = used_statistics(tensor, model.statistics, self._settings)
         return run_to_end(predict_tiles(model, tensor, statistics), progress)
 
@@ -291,7 +291,7 @@ class PixelClassifier:
         """
         if not self._settings.network.pretrained:
             return None
-        tensor = self._tensor(image, axes)
+        tensor = image_tensor(image, axes, self._device)
         statistics, finish = ChannelStatistics.of(tensor), self._settings_for(tensor.ndim - 1).finish
         head = EmbeddedHead.packaged(self._device)
         if tensor.ndim == 4:
@@ -384,52 +384,16 @@ class PixelClassifier:
         classifier.class_infos = summary.classes
         return classifier
 
-    def _examples(self, images: Any, labels: Any, axes: str | None) -> tuple[list[Tensor], list[Clicks]]:
-        image_list, label_list = listed(images), listed(labels)
-        if len(image_list) != len(label_list):
-            raise ClicksError(
-                f"labels must be one per image, got {len(image_list)} images and {len(label_list)} labels. "
-                "Give an image without clicks labels that are all 0."
-            )
-        tensors = [self._tensor(image, axes) for image in image_list]
-        if len({tensor.ndim for tensor in tensors}) > 1:
-            raise ImageError("images must be all 2D or all volumes, got both. Train a classifier for each.")
-        counts = {tensor.shape[0] for tensor in tensors}
-        if len(counts) > 1:
-            raise ImageError(f"images must have the same number of channels, got {sorted(counts)}. Train them apart.")
-        clicks = [Clicks.of(part, tuple(tensor.shape[1:])) for part, tensor in zip(label_list, tensors, strict=True)]
-        return tensors, clicks
-
-    def _tensor(self, image: Any, axes: str | None) -> Tensor:
-        array = np.asarray(image)
-        return torch.from_numpy(to_channels_first(array, axes or guess_axes(array.shape))).to(self._device)
-
     def _settings_for(self, ndim: int) -> Preset:
         """Settings for images or for volumes; those of one's own are for one of them."""
         if self._settings.network.ndim == ndim:
             return self._settings
         if self.preset == "custom":
             raise ImageError(
-                f"image must be {_kind(self._settings.network.ndim)} for these settings, got {_kind(ndim)}. "
+                f"image must be {kind_of(self._settings.network.ndim)} for these settings, got {kind_of(ndim)}. "
                 f"Make settings for it with `clicktrain.config.preset(name, ndim={ndim})`."
             )
         return presets.preset(self.preset, pretrained=self.pretrained, ndim=ndim, context=self.context)
-
-    def _check_kind(self, tensors: Sequence[Tensor]) -> None:
-        """Refuse images with other axes or channels than the training images."""
-        model = self._fitted()
-        wanted = model.net.stem.in_channels
-        for tensor in tensors:
-            if tensor.ndim - 1 != model.ndim:
-                raise ImageError(
-                    f"image must be {_kind(model.ndim)} like the training images, got {_kind(tensor.ndim - 1)}. "
-                    "Choose an image of the same kind or train anew."
-                )
-            if tensor.shape[0] != wanted:
-                raise ImageError(
-                    f"image must have {wanted} channels like the training images, got {tensor.shape[0]}. "
-                    "Choose an image of the same kind or train anew."
-                )
 
     def _fitted(self) -> FittedModel:
         if self._model is None:
@@ -441,7 +405,3 @@ class PixelClassifier:
     def _keep(self, model: FittedModel, clicks: Sequence[Clicks]) -> None:
         self._model = model
         self._trained_clicks = count_clicks(clicks)
-
-
-def _kind(ndim: int) -> str:
-    return "2D" if ndim == 2 else "a volume"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from clicktrain.batch.attempts import attempt
 from clicktrain.batch.plan import refuse_existing, refuse_one_output_twice, refuse_to_replace_inputs
@@ -17,37 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clicktrain.tiling.patch_grid import PatchGrid
-    from clicktrain.types import AnyArray, FloatArray, Progress, ProgressCallback
+    from clicktrain.types import FloatArray, Progress
+    from clicktrain.whole_image.answering import AnsweringModel
     from clicktrain.whole_image.heatmap import HeatMethod
 
-__all__ = ["HeatMaps", "ImageAnswer", "ImageJob", "WholeImageModel", "answer_files", "class_of", "plan_heat_maps"]
-
-
-class WholeImageModel(Protocol):
-    """What a classifier must have to be run over files; `clicktrain.ImageClassifier` has it."""
-
-    @property
-    def classes_(self) -> AnyArray:
-        """Labels, sorted."""
-
-    def predict_proba(
-        self, images: Any, *, axes: str | None = None, progress: ProgressCallback | None = None
-    ) -> FloatArray:
-        """Return (N, K) probabilities in the order of `classes_`."""
-
-    def heatmap(
-        self,
-        image: Any,
-        *,
-        label: Any = None,
-        method: HeatMethod = "gradient",
-        axes: str | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> FloatArray:
-        """Return (m, n) values, positive where a patch speaks for the label."""
-
-    def grid(self, image: Any, *, axes: str | None = None) -> PatchGrid:
-        """Say where the values of a heat map lie."""
+__all__ = ["HeatMaps", "ImageAnswer", "ImageJob", "answer_files", "class_of", "plan_heat_maps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +91,7 @@ def plan_heat_maps(inputs: Sequence[Path], out_dir: Path, *, overwrite: bool = F
     return [ImageJob(path, output) for path, output in zip(inputs, outputs, strict=True)]
 
 
-def class_of(classifier: WholeImageModel, name: str) -> Any:
+def class_of(classifier: AnsweringModel, name: str) -> Any:
     """Find the class that is written like this, which may be a number.
 
     Raises
@@ -133,7 +107,7 @@ def class_of(classifier: WholeImageModel, name: str) -> Any:
 
 
 def answer_files(
-    classifier: WholeImageModel,
+    classifier: AnsweringModel,
     jobs: Sequence[ImageJob],
     on_progress: Callable[[BatchProgress], None] | None = None,
     *,
@@ -144,7 +118,7 @@ def answer_files(
 
     Parameters
     ----------
-    classifier : WholeImageModel
+    classifier : AnsweringModel
     jobs : sequence of ImageJob
     on_progress : callable, optional
         Called within and after each image; if it raises, the work stops, and heat maps that are written stay whole.
@@ -178,7 +152,7 @@ def answer_files(
 
 
 def _answer(
-    classifier: WholeImageModel, job: ImageJob, axes: str | None, heat_maps: HeatMaps, report: Callable[[float], None]
+    classifier: AnsweringModel, job: ImageJob, axes: str | None, heat_maps: HeatMaps, report: Callable[[float], None]
 ) -> ImageAnswer:
     # The heat map goes through all patches once more.
     answer_share = 1.0 if job.heat_map is None else 0.5

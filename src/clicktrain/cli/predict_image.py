@@ -14,7 +14,8 @@ from clicktrain.cli.shell import SOME_FAILED, complain, progress_bar
 from clicktrain.errors import StorageError
 
 if TYPE_CHECKING:
-    from clicktrain.batch.whole_images import ImageAnswer, WholeImageModel
+    from clicktrain.batch.whole_images import ImageAnswer
+    from clicktrain.whole_image.answering import AnsweringModel
 
 __all__ = ["predict_image"]
 
@@ -73,7 +74,7 @@ def predict_image(
     _summarise(answers, output, time.perf_counter() - start_s)
 
 
-def _write(classifier: WholeImageModel, answers: list[ImageAnswer], output: Path) -> None:
+def _write(classifier: AnsweringModel, answers: list[ImageAnswer], output: Path) -> None:
     from clicktrain.io.answers import write_answers
 
     done = [(each, each.probabilities) for each in answers if each.probabilities is not None]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from clicktrain.whole_image.answering import AnsweringModel
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -12,42 +14,18 @@ if TYPE_CHECKING:
     from clicktrain.config_images import ImagePreset, ImagePresetName
     from clicktrain.session.values import ImageInput
     from clicktrain.tiling.patch_grid import PatchGrid
-    from clicktrain.types import AnyArray, FloatArray, ProgressCallback
-    from clicktrain.whole_image.heatmap import HeatMethod
+    from clicktrain.types import FloatArray, ProgressCallback
 
 __all__ = ["HeatMap", "ImageAnswer", "ImageModel", "ImagesReport"]
 
 
-class ImageModel(Protocol):
+class ImageModel(AnsweringModel, Protocol):
     """A trainable classifier of whole images; `clicktrain.ImageClassifier` is the one that people use."""
 
     def __init__(self, *, preset: ImagePresetName | ImagePreset) -> None: ...
 
-    @property
-    def classes_(self) -> AnyArray:
-        """Labels, sorted."""
-
     def fit(self, images: Sequence[Any], labels: Sequence[str], *, progress: ProgressCallback | None = None) -> Self:
         """Learn from nothing."""
-
-    def predict_proba(
-        self, images: Any, *, axes: str | None = None, progress: ProgressCallback | None = None
-    ) -> FloatArray:
-        """Return (N, K) probabilities in the order of `classes_`."""
-
-    def heatmap(
-        self,
-        image: Any,
-        *,
-        label: Any = None,
-        method: HeatMethod = "gradient",
-        axes: str | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> FloatArray:
-        """Return (m, n) values, positive where a patch speaks for the label."""
-
-    def grid(self, image: Any, *, axes: str | None = None) -> PatchGrid:
-        """Say where the values of a heat map lie."""
 
     def save(self, path: Path) -> None:
         """Write a model file, whole or not at all."""
