@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from clicktrain.kernels.regular_conv.weight_gradient import (
+    conv_with_own_weight_gradient,
+    gains_by_own_weight_gradient,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,6 +30,8 @@ def regular_conv_aten(
     image: Tensor, weight: Tensor, bias: Tensor | None, spacing_px: Sequence[int], groups: int
 ) -> Tensor:
     """Convolve with dilation; see `regular_conv`."""
+    if weight.requires_grad and gains_by_own_weight_gradient(image, weight.shape[2:], spacing_px, groups):
+        return conv_with_own_weight_gradient(channels_last(image), weight, bias, spacing_px)
     if is_single_volume(image) and not torch.is_autocast_enabled("cpu"):
         return torch.mkldnn_convolution(channels_last(image), weight, bias, [0] * 3, [1] * 3, list(spacing_px), groups)
     conv = F.conv2d if image.ndim == 4 else F.conv3d
