@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import _global_context as global_context
 import _more_clicks as more_clicks
 from _engine import tables as engine
+from _few_clicks import ablation
 from _few_clicks import tables as few_clicks
 from _mod import tables as mod
 from _patchgd import tables as patchgd
@@ -34,6 +35,7 @@ PAGES = (
 BLOCK = r"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
 # One report per machine, with the same figures in each.
 ENGINE_REPORTS = "engine_*.json"
+ABLATION_REPORTS = "few_clicks_ablation_*.json"
 FEW_CLICKS_REPORTS = "few_clicks_[0-9]*.json"
 GLOBAL_CONTEXT_REPORTS = "global_context_*.json"
 MOD_REPORTS = "mod_*.json"
@@ -41,6 +43,7 @@ MORE_CLICKS_REPORTS = "more_clicks_*.json"
 VOLUMES_REPORTS = "few_clicks_volumes_*.json"
 PATCHGD_REPORTS = "patchgd_*.json"
 TABLES_OF_THEIR_OWN = (
+    ABLATION_REPORTS,
     ENGINE_REPORTS,
     FEW_CLICKS_REPORTS,
     GLOBAL_CONTEXT_REPORTS,
@@ -104,6 +107,7 @@ def main() -> None:
         "global_context": summaries(GLOBAL_CONTEXT_REPORTS, global_context.summary_text),
         "mod": summaries(MOD_REPORTS, mod.summary_text),
         "more_clicks": summaries(MORE_CLICKS_REPORTS, more_clicks.summary_text),
+        "few_clicks_ablation": summaries(ABLATION_REPORTS, ablation.ablation_text),
         "few_clicks_volumes": summaries(VOLUMES_REPORTS, few_clicks.summary_text),
         "patchgd": summaries(PATCHGD_REPORTS, patchgd.summary_text),
     }

@@ -26,6 +26,12 @@ def without(part: str, *names: str) -> Preset:
     return settings.model_copy(update={part: getattr(settings, part).model_copy(update=dict.fromkeys(names, 0))})
 
 
+def with_mod(channels: int) -> Preset:
+    """Return the default settings with Mixture-of-Depths blocks of so many channels."""
+    settings = preset("auto")
+    return settings.model_copy(update={"network": settings.network.model_copy(update={"mod_channels": channels})})
+
+
 # Keywords of PixelClassifier. An ingredient left out is one more line: "clicktrain-without-NAME".
 CLICKTRAIN: dict[str, dict[str, Any]] = {
     "clicktrain": {},
@@ -35,6 +41,7 @@ CLICKTRAIN: dict[str, dict[str, Any]] = {
     "clicktrain-without-trees": {"preset": without("network", "trees")},
     "clicktrain-without-smoothing": {"preset": without("finish", "smoothing_px")},
     "clicktrain-without-prior": {"preset": without("finish", "prior")},
+    "clicktrain-mod": {"preset": with_mod(8)},
     "clicktrain-context-alone": {"preset": without("network", "trees"), "pretrained": False},
 }
 
