@@ -19,8 +19,8 @@ def ablation_text(report: Mapping[str, Any]) -> str:
     means, budgets = method_means(rows), sorted(named(rows, "budget"))
     head = ["Form", *(f"{NAMES[score]}, {budget:,} px" for score in SCORES for budget in budgets), "Fit", "Predict"]
     lines = [_line(method, means, budgets) for method in named(rows, "method")]
-    about = f"Means over {len(shared_sets(rows))} sets; the first row in full, the others as differences to it. Measured on "
-    return f"{about}{machine_name(report['machine'])}:\n\n{table(head, lines)}"
+    about = f"Means over {len(shared_sets(rows))} sets; the first row in full, the others as differences to it."
+    return f"{about} Measured on {machine_name(report['machine'])}:\n\n{table(head, lines)}"
 
 
 def _line(method: str, means: Mapping[tuple[int, str], Mapping[str, float]], budgets: list[int]) -> list[str]:
