@@ -200,7 +200,7 @@ class PixelNet(nn.Module):
 
     @property
     def code_channels(self) -> int:
-        """Length of these codes; 0 for a network that is not told."""
+        """Length of these codes; 0 for a network that is not told, and only that can be called with patches."""
         return self.feature_channels - self.stem.out_channels
 
     @property
@@ -208,21 +208,18 @@ class PixelNet(nn.Module):
         """Whether some of its blocks work on chosen channels alone."""
         return any(isinstance(part, SharedModBranch) for part in self.modules())
 
-    def forward(self, patch: Tensor, codes: Tensor | None = None) -> Tensor:
+    def forward(self, patch: Tensor) -> Tensor:
         """Score the patch's centre.
 
         Parameters
         ----------
         patch : Tensor of shape (B, C, [fov,] fov, fov)
-        codes : Tensor of shape (B, code_channels, [n,] n, n), optional
-            Where in the image the middle of the patch lies, as large as the members' field of view.
 
         Returns
         -------
         Tensor of shape (B, K, [1,] 1, 1)
         """
-        features = self.stem(patch)
-        features = self.standardise(features if codes is None else torch.cat((features, codes), dim=1))
+        features = self.standardise(self.stem(patch))
         scores: Tensor = self.members[0](features)
         for member in list(self.members)[1:]:
             scores = scores + member(features)
