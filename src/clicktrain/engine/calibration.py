@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from clicktrain.engine.calm import is_calm
 from clicktrain.engine.speeds import Speeds
 from clicktrain.engine.store import load_record, save_record
+from clicktrain.kernels.regular_conv.aten import regular_conv_aten
 from clicktrain.kernels.selected_conv.aten import gather_taps, tap_gradients
 from clicktrain.kernels.taps import Taps
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["device_key", "fastest", "measure_speeds", "speeds_of"]
 
 # Raise when what is measured, or how, changes: kept speeds are measured anew.
-_VERSION = 3
+_VERSION = 4
 # Several, as a process's first uses of memory are slow.
 _ROUNDS, _CALM_ROUNDS = 3, 2
 _CHANNELS = 48
@@ -153,7 +154,6 @@ class _Bench:
     def __init__(self, device: torch.device, dtype: torch.dtype, ndim: int) -> None:
         self.device, self.dtype, self.ndim = device, dtype, ndim
         self.small = self._noise(8)
-        self.convolve = F.conv2d if ndim == 2 else F.conv3d
 
     def seconds(self, function: Callable[[], object], repeats: int = 5) -> float:
         """Shortest time of a few."""
@@ -174,26 +174,27 @@ class _Bench:
         size = (5, 5) if self.ndim == 2 else (3, 3, 3)
         layout = torch.channels_last if self.ndim == 2 else torch.channels_last_3d
         image = self._noise(1, _CHANNELS, *sides).contiguous(memory_format=layout)
-        return self._conv_rates(image, self._noise(_CHANNELS, _CHANNELS, *size), spacing_px)
+        weight = self._noise(_CHANNELS, _CHANNELS, *size)
+        spacing = (spacing_px,) * self.ndim
+        return self._conv_rates(lambda x, w: regular_conv_aten(x, w, None, spacing, 1), image, weight)
 
     def patches(self) -> tuple[float, float]:
         """The same for a batch of small patches in the module's own layout."""
         sides = (24, 24) if self.ndim == 2 else (10, 10, 10)
-        return self._conv_rates(
-            self._noise(16, _CHANNELS, *sides), self._noise(_CHANNELS, _CHANNELS, *(3,) * self.ndim), 1
-        )
+        convolve = F.conv2d if self.ndim == 2 else F.conv3d
+        weight = self._noise(_CHANNELS, _CHANNELS, *(3,) * self.ndim)
+        return self._conv_rates(convolve, self._noise(16, _CHANNELS, *sides), weight)
 
-    def _conv_rates(self, image: Tensor, weight: Tensor, spacing_px: int) -> tuple[float, float]:
-        dilation = [spacing_px] * self.ndim
-        scores = self.convolve(image, weight, dilation=dilation)
+    def _conv_rates(
+        self, convolve: Callable[[Tensor, Tensor], Tensor], image: Tensor, weight: Tensor
+    ) -> tuple[float, float]:
+        forward_s = self.seconds(lambda: convolve(image, weight))
+        with torch.enable_grad():
+            inputs = image.requires_grad_(), weight.requires_grad_()
+            scores = convolve(*inputs)
+        ones = torch.ones_like(scores)
+        backward_s = self.seconds(lambda: torch.autograd.grad(scores, inputs, ones, retain_graph=True))
         macs = scores.numel() * prod(weight.shape[1:])
-        zeros, ones = [0] * self.ndim, [1] * self.ndim
-        forward_s = self.seconds(lambda: self.convolve(image, weight, dilation=dilation))
-        backward_s = self.seconds(
-            lambda: torch.ops.aten.convolution_backward(
-                scores, image, weight, None, ones, zeros, dilation, False, zeros, 1, [True, True, False]
-            )
-        )
         return macs / forward_s, 2 * macs / backward_s
 
     def rows(self) -> tuple[float, float, float, float]:
