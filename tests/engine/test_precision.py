@@ -10,11 +10,18 @@ import torch
 from torch import nn
 
 from clicktrain import densify
+from clicktrain.engine import precision
 from clicktrain.engine.execute import run_whole
 from clicktrain.engine.plan import DensePlan
-from clicktrain.engine.precision import in_bfloat16
+from clicktrain.engine.precision import in_fast_type
 from clicktrain.engine.segments import Segment
 from clicktrain.errors import BackendError
+
+
+@pytest.fixture(autouse=True)
+def _bfloat16_is_fast(monkeypatch):
+    """Compute in bfloat16 wherever the tests run."""
+    monkeypatch.setattr(precision, "_multiplies_bfloat16", lambda kind: True)
 
 
 def small_net() -> nn.Sequential:
@@ -33,6 +40,16 @@ def test_fast_scores_are_near_the_exact_ones(strategy):
     assert fast.dtype == exact.dtype
     assert not torch.equal(fast, exact)
     assert (fast - exact).abs().max() < 0.03 * exact.abs().max()
+
+
+def test_fast_is_exact_where_bfloat16_would_be_slower(monkeypatch):
+    monkeypatch.setattr(precision, "_multiplies_bfloat16", lambda kind: False)
+    dense, image = densify(small_net()), torch.randn(1, 2, 60, 50)
+    positions = torch.tensor([[3, 4], [20, 7]])
+    assert torch.equal(dense(image, precision="fast"), dense(image))
+    assert torch.equal(dense.at(image, positions, precision="fast"), dense.at(image, positions))
+    halves = image.half()
+    assert dense(halves, precision="fast").dtype == torch.float16
 
 
 def test_fast_gradient_reaches_the_parameters_in_their_own_type():
@@ -59,7 +76,7 @@ def test_module_has_its_parameters_back_after_overlapping_calls():
     first_is_in, second_has_begun = Event(), Event()
 
     def score(inside):
-        return in_bfloat16(net, image, lambda values: inside() or dense.module[0](values))
+        return in_fast_type(net, image, lambda values: inside() or dense.module[0](values))
 
     def first():
         first_is_in.set()

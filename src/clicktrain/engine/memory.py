@@ -9,6 +9,7 @@ import torch
 
 from clicktrain.engine.free_memory import default_budget_bytes
 from clicktrain.engine.peak import peak_bytes
+from clicktrain.engine.precision import fast_type
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.engine.windows import all_positions
 from clicktrain.errors import ClickTrainError
@@ -50,7 +51,8 @@ def pass_bytes(
     strategy : {"auto", "dense", "fragments", "selected", "patches"}
     precision : {"exact", "fast"}
     """
-    planner = network.planner(image.new_empty(0, dtype=torch.bfloat16) if precision == "fast" else image)
+    fast = precision == "fast"
+    planner = network.planner(image.new_empty(0, dtype=fast_type(network.module, image.device)) if fast else image)
     image_px = network.program.image_px(scores_px)
     plan = _plan(planner, strategy, len(image), tuple(scores_px), image_px)
     return peak_bytes(

@@ -21,7 +21,7 @@ from clicktrain.engine.cover import bounding_side
 from clicktrain.engine.execute import run_selected, run_whole
 from clicktrain.engine.patch_scan import patch_scan
 from clicktrain.engine.planner import Planner
-from clicktrain.engine.precision import Precision, in_bfloat16
+from clicktrain.engine.precision import Precision, in_fast_type
 from clicktrain.engine.refine import refined_scores
 from clicktrain.engine.trace import build_program
 from clicktrain.engine.windows import all_positions
@@ -143,7 +143,7 @@ class DenseNetwork(nn.Module):
         check_choice("precision", precision, get_args(Precision))
         self.scores_px(image, any_float=precision == "fast")
         if precision == "fast":
-            return in_bfloat16(self.module, image, lambda values: self._score_all(values, strategy))
+            return in_fast_type(self.module, image, lambda values: self._score_all(values, strategy))
         return self._score_all(image, strategy)
 
     def _score_all(self, image: Tensor, strategy: ForwardStrategy) -> Tensor:
@@ -209,7 +209,7 @@ class DenseNetwork(nn.Module):
         if not len(places):
             return image.new_zeros((0, self.program.classes))
         if precision == "fast":
-            return in_bfloat16(self.module, image, lambda values: self._score_at(values, places, strategy))
+            return in_fast_type(self.module, image, lambda values: self._score_at(values, places, strategy))
         return self._score_at(image, places, strategy)
 
     def _score_at(self, image: Tensor, places: Tensor, strategy: SelectedStrategy) -> Tensor:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from clicktrain.engine.dense_pass import run_segments
-from clicktrain.engine.precision import in_bfloat16
+from clicktrain.engine.precision import fast_type, in_fast_type
 from clicktrain.engine.state import with_state
 from clicktrain.engine.steps import run_steps
 from clicktrain.kernels.regular_conv.aten import channels_last
@@ -82,19 +82,19 @@ def refined_scores(
     module : Module
         Holds the parameters that the steps read.
     fast : bool
-        Whether to compute in bfloat16.
+        Whether to compute in fast precision.
     """
     levels = _levels(program)
     grids = _grids([level.folded for level in levels])
-    walk = _Walk(program, plans, module, _bfloat16_state(module, image) if fast else {}, levels, grids)
+    walk = _Walk(program, plans, module, _fast_state(module, image) if fast else {}, levels, grids)
     scores_px = program.scores_px(image.shape[2:])
     canvas = _Canvas(image, program.classes, scores_px, grids)
-    values = channels_last(image.detach().to(torch.bfloat16 if fast else image.dtype))
+    values = channels_last(image.detach().to(fast_type(module, image.device) if fast else image.dtype))
     for firsts, scores in walk.fragments(0, [(0,) * program.ndim], scores_px, {0: values}):
         yield canvas.fill(firsts, scores)
 
 
-def _bfloat16_state(module: nn.Module, image: Tensor) -> dict[str, Tensor]:
+def _fast_state(module: nn.Module, image: Tensor) -> dict[str, Tensor]:
     """What a module holds in fast precision; made once, for between two fragments it must hold its own."""
     state: dict[str, Tensor] = {}
 
@@ -104,7 +104,7 @@ def _bfloat16_state(module: nn.Module, image: Tensor) -> dict[str, Tensor]:
         return values
 
     with torch.no_grad():
-        in_bfloat16(module, image[:0], note)
+        in_fast_type(module, image[:0], note)
     return state
 
 
