@@ -35,10 +35,9 @@ def fast_type(module: nn.Module, device: torch.device) -> torch.dtype:
 @cache
 def _multiplies_bfloat16(kind: str) -> bool:
     if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # Without AVX-512, bfloat16 takes many times as long as float32.
-    supported: bool = kind != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return supported
+    return kind != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def in_fast_type(module: nn.Module, image: Tensor, scores: Callable[[Tensor], Tensor]) -> Tensor:
