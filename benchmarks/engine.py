@@ -1,6 +1,6 @@
 """How fast and how exact the engine is, each way beside the others, in one run on the CPU or on a GPU.
 
-python benchmarks/engine.py --json OUT [--markdown OUT.md] [--quick] [--data FOLDER] [--parts NAME ...]
+python benchmarks/engine.py --json OUT [--markdown OUT.md] [--quick] [--data FOLDER] [--parts NAME ...] [--add]
 
 The patch scan, which is the truth and the baseline, is timed on a sample of patches and scaled to all of them. Times
 are the shortest of several rounds in which everything that is compared runs in turn.
@@ -9,10 +9,12 @@ are the shortest of several rounds in which everything that is compared runs in 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import torch
 from _engine.bench import Bench, Findings
@@ -27,10 +29,14 @@ from _report import describe_machine, say, write_report
 
 from clicktrain.engine.calibration import speeds_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 PARTS = ("whole", "floor", "strokes", "planner", "fast", "coarse")
 
 
-def measure(bench: Bench, parts: list[str], data: Path | None) -> Findings:
+def measure(bench: Bench, parts: list[str], data: Path | None, found: Findings) -> Iterator[str]:
+    """Add the figures of one part after the other to those found; yields the parts that are done."""
     works = {
         "whole": lambda: whole_images(bench),
         "floor": lambda: floor(bench),
@@ -39,12 +45,20 @@ def measure(bench: Bench, parts: list[str], data: Path | None) -> Findings:
         "fast": lambda: fast(bench, data),
         "coarse": lambda: coarse_first(bench),
     }
-    found = Findings({"engine.threads": torch.get_num_threads()})
+    found.figures["engine.threads"] = torch.get_num_threads()
     for part in parts:
         findings = works[part]()
         found.figures |= findings.figures
         found.rows += findings.rows
-    return found
+        yield part
+
+
+def kept(path: Path) -> Findings:
+    """What a report of the same machine has already."""
+    report = json.loads(path.read_text())
+    if report["machine"] != describe_machine():
+        raise SystemExit(f"{path} must be of this machine and these libraries to be added to, got another.")
+    return Findings(report["figures"], report["rows"])
 
 
 def exact_float32() -> None:
@@ -68,6 +82,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small images, few rows and few repeats")
     parser.add_argument("--data", type=Path, help="folder of sets SET/images, SET/labels for the agreement of classes")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="measure only these")
+    parser.add_argument("--add", action="store_true", help="keep what OUT has of other parts")
     arguments = parser.parse_args()
     exact_float32()
     # Speeds are measured anew: what is kept may come from a time when other work ran.
@@ -76,9 +91,11 @@ def main() -> None:
         bench = Bench(torch.device("cuda" if torch.cuda.is_available() else "cpu"), arguments.quick)
         say("speeds of the device")
         speeds = {ndim: asdict(speeds_of(bench.device, torch.float32, ndim)) for ndim in (2, 3)}
-        found = measure(bench, arguments.parts, arguments.data)
-    extra = {"rows": found.rows, "speeds": speeds}
-    write_report(arguments.json, found.figures, command_line(arguments), extra)
+        found = kept(arguments.json) if arguments.add else Findings()
+        extra = {"rows": found.rows, "speeds": speeds}
+        # Written after every part: a run that is stopped keeps what it has.
+        for _ in measure(bench, arguments.parts, arguments.data, found):
+            write_report(arguments.json, found.figures, command_line(arguments), extra)
     text = report_text({"figures": found.figures, "machine": describe_machine(), **extra})
     if arguments.markdown:
         arguments.markdown.parent.mkdir(parents=True, exist_ok=True)
