@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def organ() -> tuple[np.ndarray, np.ndarray]:
-    return organ_section(3, side_px=768)
+    return organ_section(3, side_px=512)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_layers_that_look_alike_are_told_apart_by_where_they_lie(organ, drawn):
     local, told = (
         PixelClassifier(preset="fast", context=context).fit(organ[0], drawn) for context in ("local", "global")
     )
-    elsewhere = organ_section(4, side_px=768)
+    elsewhere = organ_section(4, side_px=512)
     assert accuracy(told, *organ) > 0.9 > 0.85 > accuracy(local, *organ)
     assert accuracy(told, *elsewhere) > accuracy(local, *elsewhere) + 0.1
 
@@ -111,7 +111,7 @@ def test_without_it_nothing_is_looked_at_and_nothing_is_larger(monkeypatch):
 class TestOverview:
     """Codes on a coarse grid, read off at pixels."""
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def overview(self):
         image = torch.from_numpy(organ_section(0, side_px=300)[0][:, :210].astype(np.float32))[None]
         return overview_of(image, EmbeddedHead.packaged(CPU))
