@@ -144,7 +144,7 @@ class TestOverview:
 def test_volumes_are_refused():
     volume, truth = two_textures_in_depth()
     with pytest.raises(ClickTrainError, match="context must be 'local' for volumes"):
-        PixelClassifier(preset="fast", context="global").fit(volume, truth)
+        PixelClassifier(preset="fast", context="global").fit(volume, truth, axes="ZYX")
 
 
 @pytest.mark.parametrize("options", [{"pretrained": False, "context": "global"}, {"context": "far"}])

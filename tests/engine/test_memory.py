@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clicktrain.engine import memory
+from clicktrain.engine import memory, precision
 from clicktrain.engine.densify import densify
 from clicktrain.engine.memory import largest_tile, pass_bytes, run_tiled
 from clicktrain.engine.shrinking import even_tile
@@ -182,7 +182,8 @@ def test_work_can_be_stopped_between_tiles(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(run.done) == 2
 
 
-def test_fast_precision_needs_less_memory() -> None:
+def test_fast_precision_needs_less_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_multiplies_bfloat16", lambda kind: True)
     dense = densify(plain_cnn_1(), ndim=2)
     image = torch.randn(1, 3, 182, 165)
     with torch.no_grad():
