@@ -14,13 +14,10 @@ __all__ = [
     "ContextName",
     "DeviceName",
     "FinishConfig",
-    "ModelSummary",
     "NetworkConfig",
     "Preset",
     "PresetName",
-    "SelectedChannels",
     "SettingsName",
-    "TrainedClicks",
     "TrainingConfig",
     "default_class",
     "preset",
@@ -36,11 +33,13 @@ SettingsName = Literal["fast", "auto", "wide", "custom"]
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#f0e442")
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """Values that are checked once and never change."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ClassInfo(_Frozen):
+class ClassInfo(Frozen):
     """One class of a classifier, as people see it."""
 
     number: Annotated[int, Field(ge=1, title="Number", description="Value in the labels image.")]
@@ -53,7 +52,7 @@ def default_class(number: int) -> ClassInfo:
     return ClassInfo(number=number, name=f"class {number}", color=PALETTE[(number - 1) % len(PALETTE)])
 
 
-class NetworkConfig(_Frozen):
+class NetworkConfig(Frozen):
     """Shape of the default patch classifier: a fixed scale-space stem and a trained context network."""
 
     sigmas_px: Annotated[
@@ -128,7 +127,7 @@ class NetworkConfig(_Frozen):
         return self
 
 
-class TrainingConfig(_Frozen):
+class TrainingConfig(Frozen):
     """How the context network learns from the clicks."""
 
     steps: Annotated[PositiveInt, Field(title="Steps", description="Gradient steps of a training from nothing.")]
@@ -142,7 +141,7 @@ class TrainingConfig(_Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1, title="Dropout")]
 
 
-class FinishConfig(_Frozen):
+class FinishConfig(Frozen):
     """What is done to the probabilities of a whole image; by default nothing."""
 
     smoothing_px: Annotated[
@@ -159,7 +158,7 @@ class FinishConfig(_Frozen):
     ] = 0.0
 
 
-class Preset(_Frozen):
+class Preset(Frozen):
     """A network, its training and what is done to its answers."""
 
     network: NetworkConfig
@@ -263,67 +262,3 @@ _VOLUME_PRESETS: dict[PresetName, Preset] = {
     "auto": _for_volumes((0.7, 1.0, 1.6, 3.5, 5.0), width=16, levels=3),
     "wide": _for_volumes((0.7, 1.0, 1.6, 3.5, 5.0, 10.0), width=16, levels=3),
 }
-
-
-class TrainedClicks(_Frozen):
-    """The clicks a model has learned from, counted."""
-
-    per_class: Annotated[dict[int, int], Field(title="Per class", description="Clicked pixels of each class number.")]
-    sha256: Annotated[str, Field(title="Fingerprint", description="SHA-256 of image shapes, positions and classes.")]
-
-    @property
-    def total(self) -> int:
-        """Clicked pixels of all classes."""
-        return sum(self.per_class.values())
-
-
-class SelectedChannels(_Frozen):
-    """The channels that one Mixture-of-Depths block works on, in the images the model was trained on."""
-
-    block: Annotated[str, Field(title="Block")]
-    of: Annotated[int, Field(ge=1, title="Of", description="Channels that enter the block.")]
-    channels: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, title="Channels")]
-    scores: Annotated[tuple[float, ...], Field(title="Scores", description="What the block's result is weighed by.")]
-
-    @model_validator(mode="after")
-    def _every_channel_is_there_and_has_a_score(self) -> Self:
-        if len(self.scores) != len(self.channels) or max(self.channels) >= self.of:
-            raise ValueError("there must be one score per channel, and no more channels than enter the block")
-        return self
-
-
-class ModelSummary(_Frozen):
-    """What a model file says about itself, without its weights."""
-
-    kind: Annotated[Literal["pixel"], Field(title="Kind")] = "pixel"
-    format_version: Annotated[int, Field(ge=1, title="Format version")]
-    versions: Annotated[dict[str, str], Field(title="Made with", description="Version of each library.")]
-    preset: Annotated[SettingsName, Field(title="Preset")]
-    architecture: Annotated[NetworkConfig, Field(title="Architecture")]
-    training: Annotated[TrainingConfig, Field(title="Training")]
-    finish: Annotated[FinishConfig, Field(title="Finish")] = FinishConfig()
-    seed: Annotated[int, Field(title="Seed")]
-    fov_px: Annotated[
-        tuple[int, ...],
-        Field(min_length=2, max_length=3, title="Field of view", description="Patch sides, ([z,] y, x), in pixels."),
-    ]
-    n_parameters: Annotated[int, Field(ge=0, title="Parameters", description="Trained weights.")]
-    channels: Annotated[int, Field(ge=1, le=4096, title="Channels", description="Channels an image must have.")]
-    channel_mean: Annotated[tuple[float, ...], Field(title="Channel means", description="Of the training images.")]
-    channel_deviation: Annotated[tuple[float, ...], Field(title="Channel deviations")]
-    classes: Annotated[tuple[ClassInfo, ...], Field(min_length=2, title="Classes")]
-    clicks: Annotated[TrainedClicks, Field(title="Clicks")]
-    selected: Annotated[
-        tuple[SelectedChannels, ...],
-        Field(title="Selected channels", description="Of the training images; other images choose their own."),
-    ] = ()
-    skipped: Annotated[
-        float,
-        Field(ge=0, le=1, title="Work skipped", description="Share of the context network's multiply-accumulates."),
-    ] = 0.0
-
-    @model_validator(mode="after")
-    def _statistics_fit_the_channels(self) -> Self:
-        if not len(self.channel_mean) == len(self.channel_deviation) == self.channels:
-            raise ValueError("there must be one mean and one deviation per channel")
-        return self

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from clicktrain.config import Frozen
 from clicktrain.errors import ClickTrainError
 
 __all__ = [
@@ -33,11 +34,7 @@ def _steps_for_all(sampling: float) -> int:
     return math.ceil(1 / sampling - 1e-9)
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ImageNetworkConfig(_Frozen):
+class ImageNetworkConfig(Frozen):
     """Shape of the whole-image classifier: an encoder of patches and a head on the grid of their codes."""
 
     encoder: Annotated[EncoderName, Field(title="Encoder")] = "small"
@@ -101,7 +98,7 @@ class ImageNetworkConfig(_Frozen):
         return self
 
 
-class ImageTrainingConfig(_Frozen):
+class ImageTrainingConfig(Frozen):
     """How PatchGD learns from whole images."""
 
     sampling: Annotated[
@@ -165,7 +162,7 @@ class ImageTrainingConfig(_Frozen):
         return self
 
 
-class ImagePreset(_Frozen):
+class ImagePreset(Frozen):
     """A network and its training.
 
     `ImagePreset(network=ImageNetworkConfig(patch_px=128), training=ImageTrainingConfig(epochs=50))` changes what is
@@ -196,7 +193,7 @@ class ImagePreset(_Frozen):
             raise ClickTrainError(_readable(error)) from error
 
 
-class TrainedImages(_Frozen):
+class TrainedImages(Frozen):
     """The images a model has learned from, counted."""
 
     per_class: Annotated[tuple[int, ...], Field(title="Per class", description="Images of each class.")]
@@ -204,7 +201,7 @@ class TrainedImages(_Frozen):
     sha256: Annotated[str, Field(title="Fingerprint", description="SHA-256 of shapes, labels and some patches.")]
 
 
-class ImageModelSummary(_Frozen):
+class ImageModelSummary(Frozen):
     """What a file of a whole-image model says about itself, without its weights."""
 
     kind: Annotated[Literal["image"], Field(title="Kind")] = "image"

@@ -68,6 +68,9 @@ def test_summary_says_which_channels_and_how_much_work_was_skipped(tmp_path: Pat
     ]
     # Two of four convolutions of 8 channels work on 2, beside a mixing layer and heads.
     assert 0.4 < summary.skipped < 0.5
+    assert summary.selection_text == f"2 of 8 channels in 2 blocks, {100 * summary.skipped:.0f} % of the work skipped"
+    blocks = summary.selection_details.splitlines()[:2]
+    assert blocks == [f"{one.block}: {one.channels[0]}, {one.channels[1]} of 8" for one in summary.selected]
     trained.save(tmp_path / "m.clicktrain")
     assert PixelClassifier.load(tmp_path / "m.clicktrain").summary() == summary
 
@@ -95,3 +98,4 @@ def test_plain_networks_say_nothing_about_channels() -> None:
     summary = PixelClassifier(preset=plain, device="cpu").fit(*halves()).summary()
     assert summary.selected == ()
     assert summary.skipped == 0
+    assert summary.selection_text == summary.selection_details == ""

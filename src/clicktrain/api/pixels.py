@@ -16,11 +16,9 @@ from clicktrain.config import (
     ClassInfo,
     ContextName,
     DeviceName,
-    ModelSummary,
     Preset,
     PresetName,
     SettingsName,
-    TrainedClicks,
     default_class,
 )
 from clicktrain.engine.device import pick_device
@@ -30,6 +28,7 @@ from clicktrain.inference.predict import predict_tiles
 from clicktrain.inference.summaries import class_numbers
 from clicktrain.inference.volume_look import VolumeLook, look_into
 from clicktrain.io.files import write_whole
+from clicktrain.model_summary import ModelSummary, TrainedClicks
 from clicktrain.models.checkpoint import pack, unpack
 from clicktrain.models.fitted import FittedModel
 from clicktrain.models.normalise import ChannelStatistics

@@ -10,12 +10,11 @@ import typer
 from clicktrain.cli.plan import show_plan
 from clicktrain.config_images import ImageModelSummary
 from clicktrain.errors import ClickTrainError
+from clicktrain.model_summary import ModelSummary
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
-
-    from clicktrain.config import ModelSummary, SelectedChannels
 
 __all__ = ["info"]
 
@@ -63,12 +62,11 @@ def _table(model: Path, summary: ModelSummary | ImageModelSummary) -> Table:
         value = getattr(summary, name)
         if name == "classes":
             shown = _image_classes(summary) if isinstance(summary, ImageModelSummary) else _classes(summary)
-        elif name in ("selected", "skipped") and not value:
+        elif name == "skipped" or (name == "selected" and not value):
+            # What was skipped stands beside what was selected.
             continue
-        elif name == "selected":
-            shown = Text("\n".join(map(_selected, value)))
-        elif name == "skipped":
-            shown = Text(f"{value:.0%} of the context network's multiply-accumulates")
+        elif name == "selected" and isinstance(summary, ModelSummary):
+            shown = Text(f"{summary.selection_text}\n{summary.selection_details}")
         else:
             shown = Text(_plain(value))
         table.add_row(field.title or name, shown)
@@ -84,10 +82,6 @@ def _classes(summary: ModelSummary) -> Text:
         for each in summary.classes
     ]
     return Text("\n").join(lines)
-
-
-def _selected(one: SelectedChannels) -> str:
-    return f"{one.block}: {', '.join(map(str, one.channels))} of {one.of}"
 
 
 def _image_classes(summary: ImageModelSummary) -> Text:

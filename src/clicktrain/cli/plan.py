@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from clicktrain.config import ModelSummary
     from clicktrain.engine.explain import Explanation
     from clicktrain.engine.network import DenseNetwork
+    from clicktrain.model_summary import ModelSummary
 
 __all__ = ["show_plan"]
 

@@ -23,7 +23,7 @@ from clicktrain.models.volume_stem import VolumeStem
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clicktrain.config import ModelSummary
+    from clicktrain.model_summary import ModelSummary
     from clicktrain.models.features import PreparedImage
     from clicktrain.models.overview import Overview
 

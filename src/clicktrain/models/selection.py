@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from clicktrain.config import SelectedChannels
 from clicktrain.engine.probe import streamed_means
 from clicktrain.engine.state import with_state
 from clicktrain.errors import ShapeError
+from clicktrain.model_summary import SelectedChannels
 from clicktrain.models.layers.shared_mod import SharedModBranch
 
 if TYPE_CHECKING:

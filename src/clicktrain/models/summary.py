@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clicktrain.config import ModelSummary, TrainedClicks
+from clicktrain.model_summary import ModelSummary, TrainedClicks
 from clicktrain.models.checkpoint import FORMAT_VERSION
 from clicktrain.models.selection import held_channels, skipped_share
 
