@@ -9,24 +9,37 @@ from typing import ClassVar
 import numpy as np
 
 from clicktrain.config import ClassInfo
-from clicktrain.errors import ModelFileError, NotFittedError
+from clicktrain.errors import ClickTrainError, ModelFileError, NotFittedError
 from clicktrain.io.images import read_image
 from clicktrain.tiling.patch_grid import plan_patch_grid
 from clicktrain.types import Progress
 
 
 class FakeClassifier:
-    """Nearest mean grey value; training can be held at its first step to look at what happens meanwhile."""
+    """Nearest mean grey value; training can be held at its first step to look at what happens meanwhile.
 
-    def __init__(self) -> None:
+    What is recorded and how it is held is common to all of them, as a session makes new ones.
+    """
+
+    started = threading.Event()
+    go_on = threading.Event()
+    looks = False
+    error: Exception | None = None
+    calls: ClassVar[list[str]] = []
+
+    def __init__(self, *, preset="auto", context="local") -> None:
+        if preset not in ("auto", "fast", "wide"):
+            raise ClickTrainError(f"preset must be one of auto, fast, wide, got {preset!r}.")
+        self.preset, self.context = preset, context
         self.means: dict[int, float] = {}
         self.class_infos: tuple[ClassInfo, ...] = ()
-        self.calls: list[str] = []
-        self.looks = False
-        self.error: Exception | None = None
-        self.started = threading.Event()
-        self.go_on = threading.Event()
-        self.go_on.set()
+
+    @classmethod
+    def reset(cls) -> None:
+        cls.started.clear()
+        cls.go_on.set()
+        cls.looks, cls.error = False, None
+        cls.calls.clear()
 
     @property
     def classes_(self):
@@ -69,14 +82,16 @@ class FakeClassifier:
         return (weight / weight.sum(axis=0)).astype(np.float32)
 
     def save(self, path):
-        path.write_text(json.dumps([self.means, [info.model_dump() for info in self.class_infos]]))
+        infos = [info.model_dump() for info in self.class_infos]
+        path.write_text(json.dumps([self.means, infos, self.preset, self.context]))
 
     @classmethod
     def load(cls, path):
         if not path.exists():
             raise ModelFileError(f"`path` must be a model file, got {path.name}, which is not there.")
-        means, infos = json.loads(path.read_text())
+        means, infos, preset, context = json.loads(path.read_text())
         loaded = cls()
+        loaded.preset, loaded.context = preset, context
         loaded.means = {int(number): mean for number, mean in means.items()}
         loaded.class_infos = tuple(ClassInfo(**info) for info in infos)
         return loaded

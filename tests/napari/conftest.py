@@ -27,6 +27,7 @@ def viewer(make_napari_viewer):
 
 @pytest.fixture
 def classifier() -> Iterator[FakeClassifier]:
+    FakeClassifier.reset()
     classifier = FakeClassifier()
     yield classifier
     classifier.go_on.set()

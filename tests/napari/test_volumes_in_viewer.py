@@ -43,7 +43,7 @@ def test_strokes_in_slices_train_a_classifier_of_the_whole_volume(viewer, open_d
     assert (classes.data == TRUTH).mean() > 0.95
     for result in (clicks, classes, viewer.layers["volume confidence"]):
         np.testing.assert_allclose(result.data_to_world((2, 7, 9)), layer.data_to_world((2, 7, 9)))
-    assert widget.session._classifier.summary().architecture.slice_distance_px == 2.0
+    assert widget.session._in_use.trained().summary().architecture.slice_distance_px == 2.0
     if path := os.environ.get("CLICKTRAIN_SCREENSHOT"):
         viewer.window.screenshot(path.replace(".png", "_slice.png"), flash=False, canvas_only=False)
         viewer.dims.ndisplay = 3

@@ -26,6 +26,7 @@ class Record:
 
 @pytest.fixture
 def classifier() -> FakeClassifier:
+    FakeClassifier.reset()
     return FakeClassifier()
 
 

@@ -229,7 +229,7 @@ def test_saved_model_keeps_the_names_given_after_training(ready, record, tmp_pat
     assert ready.wait(10)
     assert record.of("saved") == [str(tmp_path / "halves.model")]
 
-    other = Session(type(ready._classifier)())
+    other = Session(type(ready._in_use.trained())())
     other.load_model(tmp_path / "halves.model")
     assert other.wait(10)
     assert other.fitted
@@ -240,11 +240,11 @@ def test_saved_model_keeps_the_names_given_after_training(ready, record, tmp_pat
 def test_a_model_that_cannot_be_read_leaves_the_classifier(ready, record, tmp_path):
     ready.train()
     assert ready.wait(10)
-    before = ready._classifier
+    before = ready._in_use.trained()
     ready.load_model(tmp_path / "nothing.model")
     assert ready.wait(10)
     assert "nothing.model" in record.of("failed")[0]
-    assert ready._classifier is before
+    assert ready._in_use.trained() is before
     assert ready.fitted
 
 

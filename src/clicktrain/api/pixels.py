@@ -112,8 +112,8 @@ class PixelClassifier:
         self.seed = check_seed(seed)
         self.device = device
         self.pretrained = pretrained
-        self.context = context
         self._settings = presets.preset(preset, pretrained=pretrained, context=context)
+        self.context: ContextName = self._settings.network.context
         self._device = pick_device(device)
         self._model: FittedModel | None = None
         self._infos: dict[int, ClassInfo] = {}

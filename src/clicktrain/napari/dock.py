@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from clicktrain.errors import ClickTrainError
 from clicktrain.napari.bridge import SessionBridge
 from clicktrain.napari.class_table import ClassTableWidget
+from clicktrain.napari.classifier_options import ClassifierOptionsPanel
 from clicktrain.napari.clicks_follower import ClicksFollower
 from clicktrain.napari.clicks_layers import new_labels, new_points, take_up
 from clicktrain.napari.controls import Controls
 from clicktrain.napari.layers import array_of, axes_of, spacing_of
+from clicktrain.napari.questions import confirmed, path_to_load, path_to_save
 from clicktrain.napari.results import recolor, show_prediction
 from clicktrain.napari.source_panel import SourcePanel
 from clicktrain.napari.tabs import Tabs
@@ -29,12 +31,9 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Image
 
-    from clicktrain.session import Prediction, TrainingReport
+    from clicktrain.session import ClassifierOptions, Prediction, TrainingReport
 
 __all__ = ["ClickTrainWidget"]
-
-_SUFFIX = ".clicktrain"
-_FILTER = f"ClickTrain model (*{_SUFFIX})"
 
 
 class ClickTrainWidget(QWidget):
@@ -53,6 +52,7 @@ class ClickTrainWidget(QWidget):
     session : Session
     source : SourcePanel
     table : ClassTableWidget
+    options : ClassifierOptionsPanel
     controls : Controls
     whole_images : WholeImageTab
         The second tab, with a session of its own.
@@ -65,9 +65,11 @@ class ClickTrainWidget(QWidget):
         self.session = session or Session()
         self.source = SourcePanel(viewer.layers)
         self.table = ClassTableWidget()
+        self.options = ClassifierOptionsPanel()
         self.controls = Controls()
         self.whole_images = WholeImageTab(viewer)
-        self.tabs = Tabs({"Pixels": [self.source, self.table, self.controls], "Whole image": [self.whole_images]})
+        pixels = [self.source, self.table, self.options, self.controls]
+        self.tabs = Tabs({"Pixels": pixels, "Whole image": [self.whole_images]})
         self._clicks = ClicksFollower(self.session, self)
         self._bridge = SessionBridge(self.session, self)
         self._report: TrainingReport | None = None
@@ -80,6 +82,7 @@ class ClickTrainWidget(QWidget):
         while len(self.session.classes) < 2:
             self.session.classes.add()
         self._show_classes()
+        self.options.show_options(self.session.options)
         self._open_image()
 
     def close_session(self) -> None:
@@ -99,6 +102,7 @@ class ClickTrainWidget(QWidget):
         controls.cancel.clicked.connect(self.session.cancel)
         controls.save.clicked.connect(self._save)
         controls.load.clicked.connect(self._load)
+        self.options.chosen.connect(self._choose_options)
         table.activated.connect(self._clicks.activate)
         table.renamed.connect(self._rename)
         table.recolored.connect(self._recolor)
@@ -144,6 +148,7 @@ class ClickTrainWidget(QWidget):
             with self._telling():
                 axes = axes_of(image, self.source.stack_axes)
                 self.session.set_image(array_of(image), axes, image.name, spacing=spacing_of(image, axes))
+        self.options.show_volume(self.session.image is not None and self.session.image.is_volume)
         self.source.refresh_clicks()
         self._use_clicks_layer()
 
@@ -193,6 +198,12 @@ class ClickTrainWidget(QWidget):
             return
         self.session.train_and_predict(resume=True)
 
+    def _choose_options(self, options: ClassifierOptions) -> None:
+        self.session.set_options(options)
+        if self.session.fitted:
+            self.controls.say("This choice takes effect with the next training.")
+        self._update_live()
+
     def _rename(self, number: int, name: str) -> None:
         with self._telling():
             self.session.classes.edit(number, name=name)
@@ -216,25 +227,15 @@ class ClickTrainWidget(QWidget):
     def _may_erase(self, number: int, count: int) -> bool:
         after = "Undo in the clicks layer brings them back." if self._clicks.undoable else "This cannot be undone."
         question = f"Remove class “{self.session.classes[number].name}” and erase its {count:,} clicks? {after}"
-        return self._ask("Remove class", question)
-
-    def _ask(self, title: str, question: str) -> bool:
-        return bool(QMessageBox.question(self, title, question) == QMessageBox.StandardButton.Yes)
+        return confirmed(self, "Remove class", question)
 
     def _save(self) -> None:
-        name = f"{self.source.image.name if self.source.image else 'model'}{_SUFFIX}"
-        path, _ = QFileDialog.getSaveFileName(self, "Save model", name, _FILTER)
-        if not path:
-            return
-        if not path.endswith(_SUFFIX):
-            path += _SUFFIX
-            # The dialog asked about the name as it was typed.
-            if Path(path).exists() and not self._ask("Save model", f"Replace {Path(path).name}?"):
-                return
-        self.session.save_model(path)
+        path = path_to_save(self, self.source.image.name if self.source.image else "model")
+        if path:
+            self.session.save_model(path)
 
     def _load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Load model", "", _FILTER)
+        path = path_to_load(self)
         if path:
             self.session.load_model(path)
 
@@ -261,6 +262,7 @@ class ClickTrainWidget(QWidget):
 
     def _on_loaded(self, path: str) -> None:
         self._report = None
+        self.options.show_options(self.session.options)
         self.controls.say(f"Loaded {Path(path).name}")
 
     def _on_cancelled(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QVBoxLayout, QWidget
 
 from clicktrain.errors import ClickTrainError
 from clicktrain.napari.answer_panel import AnswerPanel
@@ -16,6 +16,7 @@ from clicktrain.napari.bridge import WholeImageBridge
 from clicktrain.napari.heat_layer import show_heat_map
 from clicktrain.napari.image_table import ImageTableWidget
 from clicktrain.napari.layers import array_of, axes_of
+from clicktrain.napari.questions import path_to_load, path_to_save
 from clicktrain.napari.whole_image_controls import WholeImageControls
 from clicktrain.session import WholeImageSession
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["WholeImageTab"]
 
-_SUFFIX = ".clicktrain"
-_MODELS = f"ClickTrain model (*{_SUFFIX})"
 _IMAGES = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.npy);;All files (*)"
 _TABLES = "CSV table (*.csv)"
 _ALL_ROOM = 100
@@ -185,23 +184,14 @@ class WholeImageTab(QWidget):
         return self._asked[1]
 
     def _save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save model", f"whole images{_SUFFIX}", _MODELS)
-        if not path:
-            return
-        if not path.endswith(_SUFFIX):
-            path += _SUFFIX
-            # The dialog asked about the name as it was typed.
-            if Path(path).exists() and not self._ask("Save model", f"Replace {Path(path).name}?"):
-                return
-        self.session.save_model(path)
+        path = path_to_save(self, "whole images")
+        if path:
+            self.session.save_model(path)
 
     def _load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Load model", "", _MODELS)
+        path = path_to_load(self)
         if path:
             self.session.load_model(path)
-
-    def _ask(self, title: str, question: str) -> bool:
-        return bool(QMessageBox.question(self, title, question) == QMessageBox.StandardButton.Yes)
 
     def _on_table_changed(self) -> None:
         self.table.show_images(self.session.table.rows, self.session.table.labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clicktrain.session.session import Session
-from clicktrain.session.values import ImageInput, Prediction, TrainingReport
+from clicktrain.session.values import ClassifierOptions, ImageInput, Prediction, TrainingReport
 from clicktrain.session.whole_images import WholeImageSession
 
-__all__ = ["ImageInput", "Prediction", "Session", "TrainingReport", "WholeImageSession"]
+__all__ = ["ClassifierOptions", "ImageInput", "Prediction", "Session", "TrainingReport", "WholeImageSession"]

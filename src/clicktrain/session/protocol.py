@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clicktrain.clicks import Clicks
-    from clicktrain.config import ClassInfo
+    from clicktrain.config import ClassInfo, ContextName, PresetName, SettingsName
     from clicktrain.types import FloatArray, IntArray, ProgressCallback
 
 __all__ = ["Classifier", "Look"]
@@ -24,6 +24,11 @@ class Look(Protocol):
 
 class Classifier(Protocol):
     """A trainable classifier of pixels; work that is stopped or fails leaves it as it was."""
+
+    preset: SettingsName
+    context: ContextName
+
+    def __init__(self, *, preset: PresetName, context: ContextName) -> None: ...
 
     @property
     def classes_(self) -> IntArray:

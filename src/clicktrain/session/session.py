@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clicktrain.clicks import Clicks
-from clicktrain.errors import ClicksError, ClickTrainError, ImageError, NotFittedError
+from clicktrain.errors import ClicksError, ClickTrainError, ImageError
 from clicktrain.session.classes import ClassTable
+from clicktrain.session.classifier_in_use import ClassifierInUse
+from clicktrain.session.first_answers import FirstAnswers
 from clicktrain.session.runner import Runner
 from clicktrain.session.signals import SessionSignals
-from clicktrain.session.triton_guard import bind_triton_to_itself
-from clicktrain.session.values import ImageInput, same_clicks
-from clicktrain.session.work import classify, glimpse, known_classes, label_classes, learn
+from clicktrain.session.values import ClassifierOptions, ImageInput, same_clicks
+from clicktrain.session.work import classify, label_classes, learn, options_for, trainable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from clicktrain.session.protocol import Classifier, Look
+    from clicktrain.session.protocol import Classifier
     from clicktrain.session.runner import Task
     from clicktrain.session.values import Prediction
     from clicktrain.types import IntArray, LabelArray
@@ -53,14 +54,11 @@ class Session:
 
     def __init__(self, classifier: Classifier | None = None) -> None:
         self.events = SessionSignals()
-        # Only the worker thread touches the classifier.
-        self._classifier = classifier
-        self._fitted = classifier is not None and bool(known_classes(classifier))
-        self.classes = ClassTable(classifier.class_infos if classifier is not None and self._fitted else ())
+        self._in_use = ClassifierInUse(classifier)
+        self.classes = ClassTable(classifier.class_infos if classifier is not None and self.fitted else ())
         self._image: ImageInput | None = None
         self._clicks: Clicks | None = None
-        self._looked_at: tuple[ImageInput, Look | None] | None = None
-        self._last: Prediction | None = None
+        self._first_answers = FirstAnswers()
         self._runner = Runner()
         self._forward_signals()
 
@@ -77,7 +75,12 @@ class Session:
     @property
     def fitted(self) -> bool:
         """Whether there is a trained classifier to predict with or to save."""
-        return self._fitted
+        return self._in_use.fitted
+
+    @property
+    def options(self) -> ClassifierOptions:
+        """What the next training makes a classifier with; the present one is gone on with if it has the same."""
+        return self._in_use.wanted
 
     @property
     def busy(self) -> bool:
@@ -132,9 +135,15 @@ class Session:
         """Close the image; work for it stops."""
         self.cancel()
         self._image = None
-        # It can be as large as a gigabyte.
-        self._looked_at = self._last = None
+        self._first_answers.forget()
         self.set_clicks(None)
+
+    def set_options(self, options: ClassifierOptions) -> None:
+        """Choose what the next training makes a classifier with; the present one is used until that has succeeded.
+
+        A model that is loaded brings its own options along. In volumes, the context is local whatever was chosen.
+        """
+        self._in_use.wanted = options
 
     def set_clicks(self, clicks: Clicks | None) -> None:
         """Replace the clicks; a class that is new in them joins the table, `clicks_changed` tells if they differ."""
@@ -201,31 +210,31 @@ class Session:
         """Classify the image; `predicted` or `failed` answers."""
         with self._telling_failure():
             image = self._open_image()
-            self._check_fitted()
-            self._runner.submit(_CLASSIFY, lambda task: classify(task, self._get_classifier(), image), self._publish)
+            self._in_use.check_fitted()
+            self._runner.submit(_CLASSIFY, lambda task: classify(task, self._in_use.trained(), image), self._publish)
 
     def save_model(self, path: str | PathLike[str]) -> None:
         """Write the classifier with the table's names and colours to a model file; `saved` or `failed` answers."""
 
         def job(task: Task) -> str:
-            classifier = self._get_classifier()
+            classifier = self._in_use.trained()
             label_classes(classifier, self.classes)
             classifier.save(Path(path))
             return str(path)
 
         with self._telling_failure():
-            self._check_fitted()
+            self._in_use.check_fitted()
             self._runner.submit(_SAVE, job, self.events.saved.emit)
 
     def load_model(self, path: str | PathLike[str]) -> None:
         """Replace the classifier by that of a model file; `loaded` or `failed` answers."""
 
         def job(task: Task) -> Classifier:
-            return self._classifier_type().load(Path(path))
+            return self._in_use.kind().load(Path(path))
 
         def publish(classifier: Classifier) -> None:
-            self._classifier = classifier
-            self._fitted = True
+            self._in_use.load(classifier)
+            self._first_answers.forget_look()
             self.classes.update(classifier.class_infos)
             self.events.loaded.emit(str(path))
 
@@ -245,77 +254,37 @@ class Session:
 
     def _submit_training(self, *, resume: bool, then_classify: bool) -> None:
         with self._telling_failure():
-            image, clicks = self._open_image(), self._checked_clicks()
+            image = self._open_image()
+            clicks, options = trainable(self._clicks, image, self.classes), options_for(image, self.options)
 
             def job(task: Task) -> Prediction | None:
-                classifier = self._get_classifier()
+                classifier = self._in_use.to_train(options)
                 if then_classify:
                     self._glimpse(task, classifier, image, clicks)
                 report = learn(task, classifier, image, clicks, resume=resume)
                 task.check()
                 label_classes(classifier, self.classes)
-                self._fitted = True
+                self._in_use.take(classifier)
                 self.events.trained.emit(report)
                 return classify(task, classifier, image) if then_classify else None
 
             self._runner.submit(_CLASSIFY, job, self._publish)
 
     def _glimpse(self, task: Task, classifier: Classifier, image: ImageInput, clicks: Clicks) -> None:
-        """Answer at once; an image is taken in the first time only."""
-        looked_at = self._looked_at
-        if looked_at is None or looked_at[0] is not image:
-            looked_at = image, classifier.look(image.array, axes=image.axes, progress=task.report)
-            # An image that was closed meanwhile is not kept.
-            task.check()
-            self._looked_at = looked_at
-        if looked_at[1] is not None:
-            before = self._last if self._last is not None and self._last.image is image else None
-            first = glimpse(task, looked_at[1], image, clicks, before)
-            task.check()
+        first = self._first_answers.answer(task, classifier, image, clicks)
+        task.check()
+        if first is not None:
             self.events.glimpsed.emit(first)
 
     def _publish(self, prediction: Prediction | None) -> None:
         if prediction is not None:
-            self._last = prediction
+            self._first_answers.remember(prediction)
             self.events.predicted.emit(prediction)
-
-    def _get_classifier(self) -> Classifier:
-        classifier_type = self._classifier_type()
-        if self._classifier is None:
-            self._classifier = classifier_type()
-        return self._classifier
-
-    def _classifier_type(self) -> type[Classifier]:
-        bind_triton_to_itself()
-        if self._classifier is not None:
-            return type(self._classifier)
-        # Loading torch takes seconds, so it is left to the worker thread.
-        from clicktrain.api import PixelClassifier
-
-        return PixelClassifier
 
     def _open_image(self) -> ImageInput:
         if self._image is None:
             raise ImageError("an image must be open, got none. Choose an image layer first.")
         return self._image
-
-    def _checked_clicks(self) -> Clicks:
-        image, clicks = self._open_image(), self._clicks
-        if clicks is None or not len(clicks):
-            raise ClicksError("clicks must be there to learn from, got none. Click or paint some pixels of each class.")
-        if clicks.shape_px != image.shape_px:
-            raise ClicksError(
-                f"clicks must be made for an image of shape {image.shape_px}, got {clicks.shape_px}. "
-                "Use a clicks layer made for this image."
-            )
-        if len(clicks.present) < 2:
-            name = self.classes[clicks.present[0]].name
-            raise ClicksError(f"clicks must be of two classes or more, got only {name!r}. Click some of another class.")
-        return clicks
-
-    def _check_fitted(self) -> None:
-        if not self._fitted:
-            raise NotFittedError("the classifier must be trained first, got none. Train it or load a model.")
 
     @contextmanager
     def _telling_failure(self) -> Iterator[None]:

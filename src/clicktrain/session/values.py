@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clicktrain.clicks import Clicks
+    from clicktrain.config import ContextName, SettingsName
     from clicktrain.types import FloatArray, LabelArray
 
-__all__ = ["ImageInput", "Prediction", "TrainingReport"]
+__all__ = ["ClassifierOptions", "ImageInput", "Prediction", "TrainingReport"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,11 @@ class ImageInput:
         """Spatial shape: the array's shape without the channels."""
         return spatial(self.array.shape, self.axes)
 
+    @property
+    def is_volume(self) -> bool:
+        """Whether it is classified in 3D."""
+        return "Z" in self.axes
+
 
 def spatial(shape: Sequence[int], axes: str) -> tuple[int, ...]:
     """Return the sizes of the axes that are not channels."""
@@ -72,6 +78,22 @@ def same_clicks(one: Clicks | None, other: Clicks | None) -> bool:
         and np.array_equal(one.positions_px, other.positions_px)
         and np.array_equal(one.classes, other.classes)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierOptions:
+    """What a new classifier is made with.
+
+    Parameters
+    ----------
+    preset : {"auto", "fast", "wide", "custom"}
+        Size of the network; "custom" is that of a model with settings of its own, which is not to be had anew.
+    context : {"local", "global"}
+        Judge pixels by their surroundings, or also by where in the image they lie.
+    """
+
+    preset: SettingsName = "auto"
+    context: ContextName = "local"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

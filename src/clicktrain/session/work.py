@@ -1,24 +1,26 @@
-"""The jobs of a session: functions that run on the worker thread and touch a classifier."""
+"""What the jobs of a session do with a classifier, and what they check beforehand."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clicktrain.errors import ClicksError
 from clicktrain.inference.summaries import class_numbers, confidence
-from clicktrain.session.values import Prediction, TrainingReport
+from clicktrain.session.values import ClassifierOptions, Prediction, TrainingReport
 
 if TYPE_CHECKING:
     from clicktrain.clicks import Clicks
     from clicktrain.session.classes import ClassTable
-    from clicktrain.session.protocol import Classifier, Look
+    from clicktrain.session.protocol import Classifier
     from clicktrain.session.runner import Task
     from clicktrain.session.values import ImageInput
     from clicktrain.types import Progress
 
-__all__ = ["classify", "glimpse", "known_classes", "label_classes", "learn"]
+__all__ = ["classify", "known_classes", "label_classes", "learn", "options_for", "options_of", "trainable"]
 
 
 def learn(task: Task, classifier: Classifier, image: ImageInput, clicks: Clicks, *, resume: bool) -> TrainingReport:
@@ -37,19 +39,6 @@ def learn(task: Task, classifier: Classifier, image: ImageInput, clicks: Clicks,
     return TrainingReport(len(clicks), perf_counter() - start, losses[-1] if losses else None)
 
 
-def glimpse(task: Task, look: Look, image: ImageInput, clicks: Clicks, before: Prediction | None) -> Prediction:
-    """Answer the clicks at once, from an image that was taken in; what it does not answer stays as it was before."""
-    start = perf_counter()
-    proba = look.predict_proba(clicks)
-    classes, sure = class_numbers(proba, np.array(clicks.present, np.int64)), confidence(proba)
-    # Of a volume, slices without clicks are not looked at.
-    known = sure > 0
-    classes = np.where(known, classes, classes.dtype.type(0) if before is None else before.classes)
-    if before is not None:
-        sure = np.where(known, sure, before.confidence)
-    return Prediction(image, classes, sure, task.generation, perf_counter() - start)
-
-
 def classify(task: Task, classifier: Classifier, image: ImageInput) -> Prediction:
     """Classify every pixel of `image`."""
     start = perf_counter()
@@ -62,6 +51,37 @@ def known_classes(classifier: Classifier) -> tuple[int, ...]:
     """Return the class numbers that `classifier` has learned, none before training."""
     # An untrained classifier raises NotFittedError, an AttributeError, as scikit-learn's do.
     return tuple(int(number) for number in getattr(classifier, "classes_", ()))
+
+
+def trainable(clicks: Clicks | None, image: ImageInput, table: ClassTable) -> Clicks:
+    """Return the clicks if a classifier can learn from them.
+
+    Raises
+    ------
+    ClicksError
+        If there are none, they were made for an image of another shape, or are of one class only.
+    """
+    if clicks is None or not len(clicks):
+        raise ClicksError("clicks must be there to learn from, got none. Click or paint some pixels of each class.")
+    if clicks.shape_px != image.shape_px:
+        raise ClicksError(
+            f"clicks must be made for an image of shape {image.shape_px}, got {clicks.shape_px}. "
+            "Use a clicks layer made for this image."
+        )
+    if len(clicks.present) < 2:
+        name = table[clicks.present[0]].name
+        raise ClicksError(f"clicks must be of two classes or more, got only {name!r}. Click some of another class.")
+    return clicks
+
+
+def options_of(classifier: Classifier) -> ClassifierOptions:
+    """Return what `classifier` was made with."""
+    return ClassifierOptions(classifier.preset, classifier.context)
+
+
+def options_for(image: ImageInput, wanted: ClassifierOptions) -> ClassifierOptions:
+    """Return the options that are used for `image`: where in a volume a pixel lies cannot count."""
+    return replace(wanted, context="local") if image.is_volume else wanted
 
 
 def label_classes(classifier: Classifier, table: ClassTable) -> None:
