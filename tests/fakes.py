@@ -8,9 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from clicktrain.config import ClassInfo
+from clicktrain.config import ClassInfo, default_class
+from clicktrain.config import preset as preset_named
 from clicktrain.errors import ClickTrainError, ModelFileError, NotFittedError
 from clicktrain.io.images import read_image
+from clicktrain.model_summary import ModelSummary, SelectedChannels, TrainedClicks
 from clicktrain.tiling.patch_grid import plan_patch_grid
 from clicktrain.types import Progress
 
@@ -24,6 +26,8 @@ class FakeClassifier:
     started = threading.Event()
     go_on = threading.Event()
     looks = False
+    # What every one of them says it chose.
+    selected: tuple[SelectedChannels, ...] = ()
     error: Exception | None = None
     calls: ClassVar[list[str]] = []
 
@@ -38,7 +42,7 @@ class FakeClassifier:
     def reset(cls) -> None:
         cls.started.clear()
         cls.go_on.set()
-        cls.looks, cls.error = False, None
+        cls.looks, cls.error, cls.selected = False, None, ()
         cls.calls.clear()
 
     @property
@@ -80,6 +84,27 @@ class FakeClassifier:
         score = np.stack([-np.abs(image - self.means[int(number)]) for number in self.classes_])
         weight = np.exp(score)
         return (weight / weight.sum(axis=0)).astype(np.float32)
+
+    def summary(self):
+        settings = preset_named("fast")
+        infos = {info.number: info for info in self.class_infos}
+        return ModelSummary(
+            format_version=1,
+            versions={},
+            preset="fast",
+            architecture=settings.network,
+            training=settings.training,
+            seed=0,
+            fov_px=(1, 1),
+            n_parameters=0,
+            channels=1,
+            channel_mean=(0.0,),
+            channel_deviation=(1.0,),
+            classes=tuple(infos.get(number, default_class(number)) for number in self.means),
+            clicks=TrainedClicks(per_class={}, sha256=""),
+            selected=self.selected,
+            skipped=0.375 if self.selected else 0.0,
+        )
 
     def save(self, path):
         infos = [info.model_dump() for info in self.class_infos]

@@ -41,7 +41,7 @@ class SessionBridge(Bridge):
     glimpsed = Signal(object)
     predicted = Signal(object)
     saved = Signal(str)
-    loaded = Signal(str)
+    loaded = Signal(object)
     failed = Signal(str)
     cancelled = Signal()
     busy_changed = Signal()

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 if TYPE_CHECKING:
+    from clicktrain.model_summary import ModelSummary
     from clicktrain.types import Progress
 
 __all__ = ["Controls"]
@@ -55,9 +56,20 @@ class Controls(QWidget):
         """Text of the status line."""
         return str(self._status.text())
 
-    def say(self, text: str) -> None:
-        """Show `text` in the status line."""
+    @property
+    def details(self) -> str:
+        """What the status line's tooltip adds."""
+        return str(self._status.toolTip())
+
+    def say(self, text: str, details: str = "") -> None:
+        """Show `text` in the status line, and what it leaves out in its tooltip."""
         self._status.setText(text)
+        self._status.setToolTip(details)
+
+    def say_of(self, model: ModelSummary, text: str) -> None:
+        """Show what was done with a model, and which channels it chose if it is one that does so."""
+        chosen = f" · {model.selection_text}" if model.selection_text else ""
+        self.say(f"{text}{chosen}", model.selection_details)
 
     def set_busy(self, busy: bool) -> None:
         """Show whether work is going on."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Image
 
-    from clicktrain.session import ClassifierOptions, Prediction, TrainingReport
+    from clicktrain.session import ClassifierOptions, LoadReport, Prediction, TrainingReport
 
 __all__ = ["ClickTrainWidget"]
 
@@ -241,7 +241,7 @@ class ClickTrainWidget(QWidget):
 
     def _on_trained(self, report: TrainingReport) -> None:
         self._report = report
-        self.controls.say(_training_text(report))
+        self.controls.say_of(report.summary, report.text)
 
     def _show_prediction(self, prediction: Prediction) -> bool:
         """Show it, unless another image was chosen meanwhile."""
@@ -255,15 +255,18 @@ class ClickTrainWidget(QWidget):
         if not self._show_prediction(prediction):
             return
         done = f"classified in {prediction.seconds:.1f} s"
-        self.controls.say(f"{_training_text(self._report)} · {done}" if self._report else done.capitalize())
+        if self._report is None:
+            self.controls.say(done.capitalize())
+        else:
+            self.controls.say_of(self._report.summary, f"{self._report.text} · {done}")
 
     def _on_saved(self, path: str) -> None:
         self.controls.say(f"Saved {Path(path).name}")
 
-    def _on_loaded(self, path: str) -> None:
+    def _on_loaded(self, report: LoadReport) -> None:
         self._report = None
         self.options.show_options(self.session.options)
-        self.controls.say(f"Loaded {Path(path).name}")
+        self.controls.say_of(report.summary, f"Loaded {Path(report.path).name}")
 
     def _on_cancelled(self) -> None:
         kept = "the training that had ended is kept" if self._report else "clicks and classifier are as they were"
@@ -295,7 +298,3 @@ class ClickTrainWidget(QWidget):
             yield
         except ClickTrainError as error:
             self._tell(str(error))
-
-
-def _training_text(report: TrainingReport) -> str:
-    return f"Trained on {report.n_clicks:,} clicks in {report.seconds:.1f} s"

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from clicktrain.session.session import Session
-from clicktrain.session.values import ClassifierOptions, ImageInput, Prediction, TrainingReport
+from clicktrain.session.values import ClassifierOptions, ImageInput, LoadReport, Prediction, TrainingReport
 from clicktrain.session.whole_images import WholeImageSession
 
-__all__ = ["ClassifierOptions", "ImageInput", "Prediction", "Session", "TrainingReport", "WholeImageSession"]
+__all__ = [
+    "ClassifierOptions",
+    "ImageInput",
+    "LoadReport",
+    "Prediction",
+    "Session",
+    "TrainingReport",
+    "WholeImageSession",
+]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from clicktrain.clicks import Clicks
     from clicktrain.config import ClassInfo, ContextName, PresetName, SettingsName
+    from clicktrain.model_summary import ModelSummary
     from clicktrain.types import FloatArray, IntArray, ProgressCallback
 
 __all__ = ["Classifier", "Look"]
@@ -70,6 +71,9 @@ class Classifier(Protocol):
 
     def look(self, image: Any, *, axes: str | None = None, progress: ProgressCallback | None = None) -> Look | None:
         """Take in an image, so that its clicks can be answered at once; None where that cannot be done."""
+
+    def summary(self) -> ModelSummary:
+        """Say what the trained classifier is."""
 
     def save(self, path: Path) -> None:
         """Write a model file, whole or not at all."""

@@ -15,7 +15,7 @@ from clicktrain.session.classifier_in_use import ClassifierInUse
 from clicktrain.session.first_answers import FirstAnswers
 from clicktrain.session.runner import Runner
 from clicktrain.session.signals import SessionSignals
-from clicktrain.session.values import ClassifierOptions, ImageInput, same_clicks
+from clicktrain.session.values import ImageInput, LoadReport, same_clicks
 from clicktrain.session.work import classify, label_classes, learn, options_for, trainable
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from clicktrain.session.protocol import Classifier
     from clicktrain.session.runner import Task
-    from clicktrain.session.values import Prediction
+    from clicktrain.session.values import ClassifierOptions, Prediction
     from clicktrain.types import IntArray, LabelArray
 
 __all__ = ["Session"]
@@ -236,7 +236,7 @@ class Session:
             self._in_use.load(classifier)
             self._first_answers.forget_look()
             self.classes.update(classifier.class_infos)
-            self.events.loaded.emit(str(path))
+            self.events.loaded.emit(LoadReport(str(path), classifier.summary()))
 
         self._runner.submit(_CLASSIFY, job, publish)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psygnal import Signal, SignalGroup
 
-from clicktrain.session.values import Prediction, TrainingReport
+from clicktrain.session.values import LoadReport, Prediction, TrainingReport
 from clicktrain.types import Progress
 
 __all__ = ["SessionSignals"]
@@ -29,4 +29,4 @@ class SessionSignals(SignalGroup):
     classes_changed = Signal()
     clicks_changed = Signal()
     saved = Signal(str)
-    loaded = Signal(str)
+    loaded = Signal(LoadReport)

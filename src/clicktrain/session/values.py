@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from clicktrain.clicks import Clicks
     from clicktrain.config import ContextName, SettingsName
+    from clicktrain.model_summary import ModelSummary
     from clicktrain.types import FloatArray, LabelArray
 
-__all__ = ["ClassifierOptions", "ImageInput", "Prediction", "TrainingReport"]
+__all__ = ["ClassifierOptions", "ImageInput", "LoadReport", "Prediction", "TrainingReport"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +134,31 @@ class TrainingReport:
         Time the training took.
     loss : float or None
         Training loss of the last step, if the classifier reported one.
+    summary : ModelSummary
+        What the classifier is now.
     """
 
     n_clicks: int
     seconds: float
     loss: float | None
+    summary: ModelSummary = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """What was used and taken, in short."""
+        return f"Trained on {self.n_clicks:,} clicks in {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """A model that was read from a file.
+
+    Parameters
+    ----------
+    path : str
+    summary : ModelSummary
+        What the classifier is now.
+    """
+
+    path: str
+    summary: ModelSummary = field(repr=False)

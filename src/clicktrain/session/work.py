@@ -36,7 +36,8 @@ def learn(task: Task, classifier: Classifier, image: ImageInput, clicks: Clicks,
     go_on = resume and known_classes(classifier) == clicks.present
     fit = classifier.partial_fit if go_on else classifier.fit
     fit(image.array, clicks, axes=image.axes, spacing=image.spacing, progress=on_progress)
-    return TrainingReport(len(clicks), perf_counter() - start, losses[-1] if losses else None)
+    seconds = perf_counter() - start
+    return TrainingReport(len(clicks), seconds, losses[-1] if losses else None, classifier.summary())
 
 
 def classify(task: Task, classifier: Classifier, image: ImageInput) -> Prediction:
