@@ -41,7 +41,7 @@ CLICKTRAIN: dict[str, dict[str, Any]] = {
     "clicktrain-without-trees": {"preset": without("network", "trees")},
     "clicktrain-without-smoothing": {"preset": without("finish", "smoothing_px")},
     "clicktrain-without-prior": {"preset": without("finish", "prior")},
-    "clicktrain-mod": {"preset": with_mod(8)},
+    "clicktrain-mod": {"preset": with_mod(4)},
     "clicktrain-context-alone": {"preset": without("network", "trees"), "pretrained": False},
 }
 
