@@ -80,7 +80,9 @@ def main() -> None:
     figures = figures_of(rows)
     for key, value in figures.items():
         print(f"{key} {value:.3f}")
-    write_report(arguments.json, figures, extra={"rows": rows})
+    # What was run, without where the files lie.
+    command = ["global_context.py", "--json", arguments.json.name, *["--quick"] * arguments.quick]
+    write_report(arguments.json, figures, command, {"rows": rows})
     if arguments.figure:
         draw_answers(*answers_of(0, side_px), arguments.figure)
 

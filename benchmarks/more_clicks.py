@@ -84,7 +84,9 @@ def main() -> None:
             say("{set}, {way}: IoU {iou:.3f}, AP {ap:.3f}, {fit_s:.1f} s".format(**row))
         if arguments.quick:
             break
-    write_report(arguments.json, figures_of(rows), extra={"rows": rows})
+    # What was run, without where the files lie.
+    command = ["more_clicks.py", "--data", arguments.data.name, "--json", arguments.json.name]
+    write_report(arguments.json, figures_of(rows), [*command, *["--quick"] * arguments.quick], {"rows": rows})
 
 
 if __name__ == "__main__":
