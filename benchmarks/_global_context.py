@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-HEAD = ("Context", "IoU, same section", "Other section", "Train", "Classify 768 x 768")
+HEAD = ("Context", "IoU, same section", "Other section", "Train", "Classify")
 SHADES = ("#202020", "#e69f00", "#56b4e9")
 PANEL_INCHES = 2.6
 

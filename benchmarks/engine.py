@@ -1,6 +1,6 @@
 """How fast and how exact the engine is, each way beside the others, in one run on the CPU or on a GPU.
 
-python benchmarks/engine.py --json OUT [--markdown OUT.md] [--quick] [--data FOLDER] [--parts NAME ...] [--add]
+python benchmarks/engine.py --json OUT [--markdown OUT.md] [--quick] [--data FOLDER] [--parts NAME ...]
 
 The patch scan, which is the truth and the baseline, is timed on a sample of patches and scaled to all of them. Times
 are the shortest of several rounds in which everything that is compared runs in turn.
@@ -9,7 +9,6 @@ are the shortest of several rounds in which everything that is compared runs in 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -53,14 +52,6 @@ def measure(bench: Bench, parts: list[str], data: Path | None, found: Findings) 
         yield part
 
 
-def kept(path: Path) -> Findings:
-    """What a report of the same machine has already."""
-    report = json.loads(path.read_text())
-    if report["machine"] != describe_machine():
-        raise SystemExit(f"{path} must be of this machine and these libraries to be added to, got another.")
-    return Findings(report["figures"], report["rows"])
-
-
 def exact_float32() -> None:
     """Let no matrix product round its operands to TF32."""
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -82,7 +73,6 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small images, few rows and few repeats")
     parser.add_argument("--data", type=Path, help="folder of sets SET/images, SET/labels for the agreement of classes")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="measure only these")
-    parser.add_argument("--add", action="store_true", help="keep what OUT has of other parts")
     arguments = parser.parse_args()
     exact_float32()
     # Speeds are measured anew: what is kept may come from a time when other work ran.
@@ -91,7 +81,7 @@ def main() -> None:
         bench = Bench(torch.device("cuda" if torch.cuda.is_available() else "cpu"), arguments.quick)
         say("speeds of the device")
         speeds = {ndim: asdict(speeds_of(bench.device, torch.float32, ndim)) for ndim in (2, 3)}
-        found = kept(arguments.json) if arguments.add else Findings()
+        found = Findings()
         extra = {"rows": found.rows, "speeds": speeds}
         # Written after every part: a run that is stopped keeps what it has.
         for _ in measure(bench, arguments.parts, arguments.data, found):

@@ -2,7 +2,7 @@
 
 python benchmarks/more_clicks.py --data FOLDER --json OUT [--quick] [--sets NAME ...]
 
-FOLDER is as for few_clicks.py; sets of fewer than three images are left out. What is scored are two other images of the
+FOLDER is as for few_clicks.py; sets of fewer than three images are left out. Scored are one or two other images of the
 set, which nothing was trained on.
 """
 
@@ -85,7 +85,8 @@ def main() -> None:
         if arguments.quick:
             break
     # What was run, without where the files lie.
-    command = ["more_clicks.py", "--data", arguments.data.name, "--json", arguments.json.name]
+    command = ["more_clicks.py", "--data", arguments.data.name, "--json", arguments.json.name, "--sets", *names]
+    command += ["--size-px", str(arguments.size_px)]
     write_report(arguments.json, figures_of(rows), [*command, *["--quick"] * arguments.quick], {"rows": rows})
 
 

@@ -45,6 +45,9 @@ class FakeClassifier:
         cls.looks, cls.error, cls.selected = False, None, ()
         cls.calls.clear()
 
+    def remade(self, *, preset, context):
+        return type(self)(preset=preset, context=context)
+
     @property
     def classes_(self):
         if not self.means:

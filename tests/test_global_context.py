@@ -21,6 +21,10 @@ from tests.textures import strokes, two_textures, two_textures_in_depth
 CPU = torch.device("cpu")
 
 
+def fast(context: str) -> PixelClassifier:
+    return PixelClassifier(device="cpu", preset="fast", context=context)
+
+
 @pytest.fixture(scope="module")
 def organ() -> tuple[np.ndarray, np.ndarray]:
     return organ_section(3, side_px=512)
@@ -46,9 +50,7 @@ def accuracy(model: PixelClassifier, image: np.ndarray, truth: np.ndarray) -> fl
 
 
 def test_layers_that_look_alike_are_told_apart_by_where_they_lie(organ, drawn):
-    local, told = (
-        PixelClassifier(preset="fast", context=context).fit(organ[0], drawn) for context in ("local", "global")
-    )
+    local, told = (fast(context).fit(organ[0], drawn) for context in ("local", "global"))
     elsewhere = organ_section(4, side_px=512)
     assert accuracy(told, *organ) > 0.9 > 0.85 > accuracy(local, *organ)
     assert accuracy(told, *elsewhere) > accuracy(local, *elsewhere) + 0.1
@@ -58,7 +60,7 @@ def test_a_first_look_knows_it_as_well(organ, drawn):
     clicks = Clicks.of(drawn, organ[1].shape)
     right = {}
     for context in ("local", "global"):
-        answer = PixelClassifier(preset="fast", context=context).look(organ[0]).predict_proba(clicks)
+        answer = fast(context).look(organ[0]).predict_proba(clicks)
         right[context] = float((answer.argmax(0) + 1 == organ[1])[organ[1] > 1].mean())
     assert right["global"] > right["local"] + 0.1
 
@@ -66,7 +68,7 @@ def test_a_first_look_knows_it_as_well(organ, drawn):
 @pytest.fixture(scope="module")
 def told() -> tuple[PixelClassifier, np.ndarray]:
     image, truth = two_textures(160)
-    return PixelClassifier(preset="fast", context="global").fit(image, strokes(truth)), image
+    return fast("global").fit(image, strokes(truth)), image
 
 
 def test_the_answer_does_not_depend_on_the_tiles(told):
@@ -90,7 +92,7 @@ def test_a_saved_model_gives_the_same_answer(told, tmp_path):
 
 def test_going_on_keeps_it(told):
     image, truth = told[1], two_textures(160)[1]
-    again = PixelClassifier(preset="fast", context="global").fit(image, strokes(truth))
+    again = fast("global").fit(image, strokes(truth))
     again.partial_fit(image, strokes(truth, rows=(20, 60, 100)))
     assert again.summary().architecture.context == "global"
     assert (again.predict(image) == truth).mean() > 0.9
@@ -102,7 +104,7 @@ def test_without_it_nothing_is_looked_at_and_nothing_is_larger(monkeypatch):
 
     monkeypatch.setattr("clicktrain.models.fitted.overview_of", never)
     image, truth = two_textures(96)
-    model = PixelClassifier(preset="fast").fit(image, strokes(truth))
+    model = fast("local").fit(image, strokes(truth))
     model.predict(image)
     assert model._model.net.code_channels == 0
     assert model._model.embedded.coefficients.shape[1] == 48 + 1
@@ -117,7 +119,7 @@ class TestOverview:
         return overview_of(image, EmbeddedHead.packaged(CPU))
 
     def test_the_grid_has_the_proportions_of_the_image(self, overview):
-        assert overview.codes.shape == (1, 48, 96, 67)
+        assert overview.codes.shape == (1, 48, 93, 65)
 
     @pytest.mark.parametrize(("origin", "size"), [((0, 0), (7, 9)), ((130, 77), (64, 32)), ((-9, 190), (40, 50))])
     def test_a_pixel_has_the_same_codes_in_every_region(self, overview, origin, size):
@@ -138,13 +140,13 @@ class TestOverview:
         assert overview_of(torch.rand(2, 9, 5), EmbeddedHead.packaged(CPU)).codes.shape == (1, 48, 9, 5)
 
     def test_a_strip_keeps_one_row(self):
-        assert overview_of(torch.rand(1, 1, 4000), EmbeddedHead.packaged(CPU)).codes.shape == (1, 48, 1, 96)
+        assert overview_of(torch.rand(1, 1, 4000), EmbeddedHead.packaged(CPU)).codes.shape == (1, 48, 1, 93)
 
 
 def test_volumes_are_refused():
     volume, truth = two_textures_in_depth()
     with pytest.raises(ClickTrainError, match="context must be 'local' for volumes"):
-        PixelClassifier(preset="fast", context="global").fit(volume, truth, axes="ZYX")
+        fast("global").fit(volume, truth, axes="ZYX")
 
 
 @pytest.mark.parametrize("options", [{"pretrained": False, "context": "global"}, {"context": "far"}])

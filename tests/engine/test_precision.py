@@ -17,6 +17,8 @@ from clicktrain.engine.precision import in_fast_type
 from clicktrain.engine.segments import Segment
 from clicktrain.errors import BackendError
 
+asks_the_device = precision._multiplies_bfloat16.__wrapped__
+
 
 @pytest.fixture(autouse=True)
 def _bfloat16_is_fast(monkeypatch):
@@ -40,6 +42,12 @@ def test_fast_scores_are_near_the_exact_ones(strategy):
     assert fast.dtype == exact.dtype
     assert not torch.equal(fast, exact)
     assert (fast - exact).abs().max() < 0.03 * exact.abs().max()
+
+
+def test_the_device_is_asked_and_one_without_onednn_has_no_fast_type(monkeypatch):
+    assert asks_the_device("cpu") in (True, False)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert asks_the_device("cpu") is False
 
 
 def test_fast_is_exact_where_bfloat16_would_be_slower(monkeypatch):

@@ -16,6 +16,11 @@ from clicktrain.kernels.regular_conv.weight_gradient import (
 )
 from tests.kernels.cases import CONVOLUTIONS, assert_all_close, noise, outputs_and_gradients
 
+
+def plain(image: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, spacing_px: tuple[int, ...]) -> torch.Tensor:
+    return regular_conv_reference(image, weight, bias, spacing_px, 1)
+
+
 UNGROUPED = [case for case, (_, _, _, groups, *_) in CONVOLUTIONS.items() if groups == 1]
 
 
@@ -26,7 +31,7 @@ def test_outputs_and_gradients_are_those_of_the_reference(case: str, ndim: int) 
     if ndim == 3:
         shape, size, spacing = (4, *shape), (2, *size), (3, *spacing)
     inputs = [noise(batch, channels, *shape), noise(classes, channels, *size, seed=2), noise(classes, seed=3)]
-    own = outputs_and_gradients(lambda x, w, b: conv_with_own_weight_gradient(x, w, b, spacing), inputs)
+    own = outputs_and_gradients(lambda x, w, b: conv_with_own_weight_gradient(plain, x, w, b, spacing), inputs)
     expected = outputs_and_gradients(lambda x, w, b: regular_conv_reference(x, w, b, spacing, 1), inputs)
     assert_all_close(own, expected, 1e-12)
 
@@ -61,6 +66,7 @@ class TestWhereItPays:
 
     def test_neighbouring_taps_and_groups_have_fast_ones(self) -> None:
         image = torch.rand(1, 8, 40, 40)
+        assert not gains_by_own_weight_gradient(image, (1, 3), (2, 1), 1)
         assert not gains_by_own_weight_gradient(image, (3, 3), (1, 1), 1)
         assert not gains_by_own_weight_gradient(image, (3, 3), (2, 2), 8)
 

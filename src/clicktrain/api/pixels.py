@@ -123,6 +123,22 @@ class PixelClassifier:
         state = f"{len(self._model.classes)} classes" if self._model else "not fitted"
         return f"PixelClassifier(preset={self.preset!r}, seed={self.seed}, device={self.device!r}): {state}"
 
+    def remade(self, *, preset: PresetName | Preset, context: ContextName) -> Self:
+        """Return a new, untrained classifier of another preset or context with the same seed, device and pretraining.
+
+        Parameters
+        ----------
+        preset, context
+            As for the class.
+
+        Raises
+        ------
+        ClickTrainError
+            If they cannot be had.
+        """
+        options = {"seed": self.seed, "device": self.device, "pretrained": self.pretrained}
+        return type(self)(preset=preset, context=context, **options)  # type: ignore[arg-type]
+
     def fit(
         self,
         images: AnyArray | Sequence[AnyArray],
@@ -295,9 +311,10 @@ class PixelClassifier:
         head = EmbeddedHead.packaged(self._device)
         if tensor.ndim == 4:
             return look_into(head, tensor, statistics, finish)
-        overview = overview_of(tensor, head) if self._settings.network.context == "global" else None
-        if embedded_bytes(tensor, overview) > MOST_BYTES:
+        told = self._settings.network.context == "global"
+        if embedded_bytes(tensor, told=told) > MOST_BYTES:
             return None
+        overview = overview_of(tensor, head) if told else None
         return run_to_end(look_at(head, tensor, statistics, finish, overview=overview), progress)
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -1,4 +1,4 @@
-"""Fast precision: the same network in bfloat16, where AMX, AVX-512 or tensor cores multiply that faster."""
+"""Fast precision: the same network in bfloat16, where AMX, AVX512-BF16 or tensor cores multiply that faster."""
 
 from __future__ import annotations
 
@@ -36,8 +36,11 @@ def fast_type(module: nn.Module, device: torch.device) -> torch.dtype:
 def _multiplies_bfloat16(kind: str) -> bool:
     if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Without AVX-512, bfloat16 takes many times as long as float32.
-    return kind != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if kind != "cpu":
+        return True
+    # Elsewhere bfloat16 is computed in float32 after all, or one number at a time.
+    asks = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return torch.backends.mkldnn.is_available() and asks is not None and bool(asks())  # type: ignore[no-untyped-call]
 
 
 def in_fast_type(module: nn.Module, image: Tensor, scores: Callable[[Tensor], Tensor]) -> Tensor:

@@ -81,13 +81,13 @@ class FirstLook:
         return finished(probabilities, self.finish, len(clicks))
 
 
-def embedded_bytes(image: Tensor, overview: Overview | None = None) -> int:
-    """Memory that the embedding of an image of shape (C, Y, X) takes."""
-    return image.element_size() * image[0].numel() * _channels(overview)
+def embedded_bytes(image: Tensor, *, told: bool) -> int:
+    """Memory that the embedding of an image (C, Y, X) takes, more of it if it is told where in the image pixels lie."""
+    return image.element_size() * image[0].numel() * _channels(told)
 
 
-def _channels(overview: Overview | None) -> int:
-    return CODE_CHANNELS if overview is None else 2 * CODE_CHANNELS
+def _channels(told: bool) -> int:
+    return 2 * CODE_CHANNELS if told else CODE_CHANNELS
 
 
 def look_at(
@@ -127,7 +127,7 @@ def look_at(
     prepared = grey_view(prepare(image, statistics, head.fov, overview=overview))
     tile = even_tile(prepared.shape_px, TILE_PX[2], (1, 1))
     tiles = ShrinkingTiles(prepared.shape_px, tile, head.fov, LEAST_PX[2])
-    maps = image.new_empty((1, _channels(overview), *prepared.shape_px))
+    maps = image.new_empty((1, _channels(overview is not None), *prepared.shape_px))
     while tiles:
         yield tiles.progress("features")
         rows, columns = tiles.first.inner

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Overview", "overview_of"]
 
-# Longer side of the coarse view: half of the embedding's field of view, so that every code has seen all of the image.
-_SIDE_PX = 96
+# Longer side of the coarse view: as far as the embedding sees to each side, so that every code has seen all of it.
+_SIDE_PX = 93
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -108,7 +108,8 @@ def overview_of(image: Tensor, head: EmbeddedHead) -> Overview:
     shape = tuple(image.shape[1:])
     shrinking = max(1.0, max(shape) / _SIDE_PX)
     grid = [max(1, round(side / shrinking)) for side in shape]
-    small = F.interpolate(image[None], grid, mode="area")[0]
+    # On the CPU, as some GPUs cannot take means over windows of different sizes.
+    small = F.interpolate(image[None].cpu(), grid, mode="area")[0].to(image.device)
     grey = grey_view(prepare(small, ChannelStatistics.of(small), head.fov))
     with torch.inference_mode():
         codes = head.embed(grey.padded)

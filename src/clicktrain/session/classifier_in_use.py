@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clicktrain.errors import NotFittedError
 from clicktrain.session.triton_guard import bind_triton_to_itself
@@ -78,7 +78,8 @@ class ClassifierInUse:
         if present is not None and _is_made_with(present, options):
             return present
         # The classifier itself refuses what is no preset, in a clear sentence.
-        return make(preset=options.preset, context=options.context)  # type: ignore[arg-type]
+        changes: dict[str, Any] = {"preset": options.preset, "context": options.context}
+        return make(**changes) if present is None else present.remade(**changes)
 
     def kind(self) -> type[Classifier]:
         """Return the kind of classifier that new ones are of."""

@@ -58,10 +58,13 @@ class FirstAnswers:
             taken_in = key, classifier.look(image.array, axes=image.axes, progress=task.report)
             # An image that was closed meanwhile is not kept.
             task.check()
-            self._taken_in = taken_in
+            # Without an answer nothing is known: another classifier may have one.
+            self._taken_in = None if taken_in[1] is None else taken_in
         if taken_in[1] is None:
             return None
-        before = self._last if self._last is not None and self._last.image is image else None
+        # Read once: the image may be closed meanwhile.
+        last = self._last
+        before = last if last is not None and last.image is image else None
         return _answered(task, taken_in[1], image, clicks, before)
 
 

@@ -31,6 +31,9 @@ class Classifier(Protocol):
 
     def __init__(self, *, preset: PresetName, context: ContextName) -> None: ...
 
+    def remade(self, *, preset: PresetName, context: ContextName) -> Self:
+        """Return a new, untrained one that is made as this one in all else."""
+
     @property
     def classes_(self) -> IntArray:
         """Class numbers, ascending; raises NotFittedError before training."""

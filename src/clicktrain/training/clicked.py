@@ -102,7 +102,7 @@ def gather_clicked(
     window_px = _WINDOW_PX[len(fov)]
     windows: list[Tensor] = []
     positions: list[Tensor] = []
-    window_bytes = 4 * net.stem.out_channels * math.prod(_window_shape(context_fov))
+    window_bytes = 4 * net.feature_channels * math.prod(_window_shape(context_fov))
     kept = _kept([example.clicks for example in examples], _MOST_BYTES // window_bytes, seed)
     done, total = 0, sum(len(_groups(cover(clicks, window_px)[0])) for clicks in kept)
     for example, clicks in zip(examples, kept, strict=True):

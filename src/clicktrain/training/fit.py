@@ -62,7 +62,7 @@ def fit_model(
     model = FittedModel.of(net.to(images[0].device), classes, pooled)
     if settings.network.pretrained:
         model = replace(model, embedded=EmbeddedHead.packaged(images[0].device))
-    examples = _examples(model, images, clicks, settings)
+    examples = yield from _examples(model, images, clicks, settings)
     clicked = yield from _gather(model, examples, seed)
     # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
     net.standardise.measure(clicked.windows[..., ::2, ::2])
@@ -92,7 +92,7 @@ def continue_model(
     FittedModel
     """
     trained = model.copied()
-    examples = _examples(model, images, clicks, settings)
+    examples = yield from _examples(model, images, clicks, settings)
     clicked = yield from _gather(trained, examples, seed)
     trained = yield from _with_heads(trained, examples, clicked, settings, seed)
     yield from _train(trained, examples, clicked, settings, steps=settings.training.more_steps, seed=seed)
@@ -106,12 +106,15 @@ def used_statistics(image: Tensor, trained_on: ChannelStatistics, settings: Pres
 
 def _examples(
     model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset
-) -> list[Example]:
-    return [
-        Example(image, part, used_statistics(image, model.statistics, settings), model.overview(image))
-        for image, part in zip(images, clicks, strict=True)
-        if len(part)
-    ]
+) -> Generator[Progress, None, list[Example]]:
+    examples: list[Example] = []
+    for done, (image, part) in enumerate(zip(images, clicks, strict=True)):
+        if model.net.code_channels:
+            yield Progress("features", done, len(images))
+        if len(part):
+            statistics = used_statistics(image, model.statistics, settings)
+            examples.append(Example(image, part, statistics, model.overview(image)))
+    return examples
 
 
 def _gather(model: FittedModel, examples: Sequence[Example], seed: int) -> Generator[Progress, None, ClickedFeatures]:

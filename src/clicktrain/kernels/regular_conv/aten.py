@@ -30,12 +30,18 @@ def regular_conv_aten(
     image: Tensor, weight: Tensor, bias: Tensor | None, spacing_px: Sequence[int], groups: int
 ) -> Tensor:
     """Convolve with dilation; see `regular_conv`."""
-    if weight.requires_grad and gains_by_own_weight_gradient(image, weight.shape[2:], spacing_px, groups):
-        return conv_with_own_weight_gradient(channels_last(image), weight, bias, spacing_px)
+    image = channels_last(image)
+    learns = weight.requires_grad and torch.is_grad_enabled()
+    if learns and gains_by_own_weight_gradient(image, weight.shape[2:], spacing_px, groups):
+        return conv_with_own_weight_gradient(_convolve, image, weight, bias, spacing_px)
+    return _convolve(image, weight, bias, spacing_px, groups)
+
+
+def _convolve(image: Tensor, weight: Tensor, bias: Tensor | None, spacing_px: Sequence[int], groups: int = 1) -> Tensor:
     if is_single_volume(image) and not torch.is_autocast_enabled("cpu"):
-        return torch.mkldnn_convolution(channels_last(image), weight, bias, [0] * 3, [1] * 3, list(spacing_px), groups)
+        return torch.mkldnn_convolution(image, weight, bias, [0] * 3, [1] * 3, list(spacing_px), groups)
     conv = F.conv2d if image.ndim == 4 else F.conv3d
-    return conv(channels_last(image), weight, bias, dilation=tuple(spacing_px), groups=groups)
+    return conv(image, weight, bias, dilation=tuple(spacing_px), groups=groups)
 
 
 def is_single_volume(image: Tensor) -> bool:

@@ -12,23 +12,25 @@ import torch
 from torch.autograd.function import once_differentiable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
+    Convolve = Callable[[Tensor, Tensor, Tensor | None, Sequence[int]], Tensor]
+
 __all__ = ["conv_with_own_weight_gradient", "gains_by_own_weight_gradient", "weight_gradient"]
 
-# Below AVX-512 oneDNN copies all taps of a map side by side before it multiplies, which for images takes about twice as
-# long as what is done here. Where it would take 32 times the memory of the map it refuses, and a loop that is hundreds
-# of times slower takes its place.
+# Below AVX-512 oneDNN copies all taps of a map side by side before it multiplies, which for images takes longer than
+# what is done here. Where it would take 32 times the memory of the map it refuses, and a plain loop takes its place.
 _MOST_TAPS = 30
-# Pixels with their taps that are copied at a time: they should stay in the cache.
+# Pixels with their taps that are copied at a time: they should stay in the cache. In volumes, a slice at least.
 _BLOCK_BYTES = 1 << 22
 
 
 def gains_by_own_weight_gradient(image: Tensor, kernel: Sequence[int], spacing_px: Sequence[int], groups: int) -> bool:
     """Whether a convolution of an image (B, C, [Z,] Y, X) should be followed by `weight_gradient` on its way back."""
-    if groups > 1 or max(spacing_px) == 1 or not _lacks_a_fast_one() or not _plain_cpu(image):
+    apart = any(k > 1 and d > 1 for k, d in zip(kernel, spacing_px, strict=True))
+    if groups > 1 or not apart or not _lacks_a_fast_one() or not _plain_cpu(image):
         return False
     sizes = list(image.shape[2:])
     made = math.prod(n - d * (k - 1) for n, k, d in zip(sizes, kernel, spacing_px, strict=True))
@@ -46,12 +48,14 @@ def _plain_cpu(image: Tensor) -> bool:
 
 
 def conv_with_own_weight_gradient(
-    image: Tensor, weight: Tensor, bias: Tensor | None, spacing_px: Sequence[int]
+    convolve: Convolve, image: Tensor, weight: Tensor, bias: Tensor | None, spacing_px: Sequence[int]
 ) -> Tensor:
-    """Convolve with dilation, as ATen does, and come back by `weight_gradient`.
+    """Convolve with dilation, as ATen does, and come back by `weight_gradient`; that gradient has none of its own.
 
     Parameters
     ----------
+    convolve : callable
+        From image, weight, bias and spacing to the scores.
     image : Tensor of shape (B, C, [Z,] Y, X)
         Channels last in memory.
     weight : Tensor of shape (K, C, [u,] v, w)
@@ -62,27 +66,33 @@ def conv_with_own_weight_gradient(
     -------
     Tensor of shape (B, K, [z,] y, x)
     """
-    scores: Tensor = _Conv.apply(image, weight, bias, tuple(spacing_px))  # type: ignore[no-untyped-call]
+    scores: Tensor = _Conv.apply(convolve, image, weight, bias, tuple(spacing_px))  # type: ignore[no-untyped-call]
     return scores
 
 
 class _Conv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, image: Tensor, weight: Tensor, bias: Tensor | None, spacing_px: tuple[int, ...]) -> Tensor:
+    def forward(
+        ctx: Any,
+        convolve: Convolve,
+        image: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        spacing_px: tuple[int, ...],
+    ) -> Tensor:
         ctx.save_for_backward(image, weight)
         ctx.spacing_px = spacing_px
-        ones, zeros = [1] * len(spacing_px), [0] * len(spacing_px)
-        return torch.convolution(image, weight, bias, ones, zeros, spacing_px, False, zeros, 1)
+        return convolve(image, weight, bias, spacing_px)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         image, weight = ctx.saved_tensors
-        needs_image, needs_weight, needs_bias, _ = ctx.needs_input_grad
+        _, needs_image, needs_weight, needs_bias, _ = ctx.needs_input_grad
         to_image = _image_gradient(grad, image, weight, ctx.spacing_px) if needs_image else None
         to_weight = weight_gradient(grad, image, weight.shape[2:], ctx.spacing_px) if needs_weight else None
         to_bias = grad.sum((0, *range(2, grad.ndim))) if needs_bias else None
-        return to_image, to_weight, to_bias, None
+        return None, to_image, to_weight, to_bias, None
 
 
 def _image_gradient(grad: Tensor, image: Tensor, weight: Tensor, spacing_px: Sequence[int]) -> Tensor:
