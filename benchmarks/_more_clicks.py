@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from _markdown import machine_name, table
 
 if TYPE_CHECKING:
@@ -22,5 +22,5 @@ def summary_text(report: Mapping[str, Any]) -> str:
 
 
 def _row(way: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    iou, precision, seconds = (float(np.mean([row[key] for row in rows])) for key in ("iou", "ap", "fit_s"))
+    iou, precision, seconds = (fmean(row[key] for row in rows) for key in ("iou", "ap", "fit_s"))
     return [way, f"{iou:.3f}", f"{precision:.3f}", f"{seconds:.1f}"]
