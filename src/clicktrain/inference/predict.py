@@ -56,7 +56,7 @@ def predict_tiles(
     Yields
     ------
     Progress
-        Twice a tile, and in volumes between slices.
+        Between the members' answers to a tile, and in volumes between slices.
 
     Returns
     -------
@@ -100,8 +100,9 @@ def _classify(
     answers: dict[str, Tensor] = {}
     with torch.inference_mode():
         raw = stem_features(model.net, prepared, origin, size, model.context_fov)
-        if model.forest is not None:
-            answers["trees"] = _by_forest(model, model.forest, raw)
+    if model.forest is not None:
+        yield tiles.progress("predicting")
+        answers["trees"] = _by_forest(model, model.forest, raw)
     yield tiles.progress("predicting", half_done=True)
     with torch.inference_mode():
         answers["context"] = _by_context(model, raw, selections)
