@@ -11,7 +11,7 @@ from clicktrain.models.forest import MOST_EXAMPLES, Forest, thinned
 from clicktrain.types import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from torch import Tensor
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from clicktrain.training.clicked import ClickedFeatures, Example
 
 __all__ = ["fit_forest", "fit_head"]
-
-# Clicks that are embedded between two looks at whether to stop; neighbours, so that their patches overlap.
-_AT_ONCE = 256
 
 
 def fit_forest(clicked: ClickedFeatures, model: FittedModel, *, n_trees: int, seed: int) -> Forest:
@@ -71,21 +68,18 @@ def fit_head(
     kept = torch.from_numpy(thinned(torch.cat(targets).numpy(), MOST_EXAMPLES, seed=seed))
     embedded: list[Tensor] = []
     first = 0
-    for example in examples:
+    for done, example in enumerate(examples):
+        yield Progress("features", done, len(examples))
         mine = kept[(kept >= first) & (kept < first + len(example.clicks))] - first
-        for part in _embedded(unfitted, example, mine):
-            yield Progress("features", sum(map(len, embedded)), len(kept))
-            embedded.append(part)
+        embedded.append(_embedded(unfitted, example, mine))
         first += len(example.clicks)
     return unfitted.fitted(torch.cat(embedded), torch.cat(targets)[kept], len(model.classes))
 
 
-def _embedded(head: EmbeddedHead, example: Example, kept: Tensor) -> Iterator[Tensor]:
-    """Embeddings (N, D) of the clicks of an image that are kept, some of them at a time."""
+def _embedded(head: EmbeddedHead, example: Example, kept: Tensor) -> Tensor:
+    """Embeddings (N, D) of the clicks of an image that are kept."""
     prepared = example.prepared(head.fov_among(example.image.ndim - 1))
-    grey = grey_view(prepared).padded
-    for some in torch.split(kept, _AT_ONCE):
-        places = torch.from_numpy(example.clicks.positions_px)[some].to(example.image.device)
-        with torch.inference_mode():
-            embedded = prepared.with_codes_at(head.embed_at(grey, places), places)
-        yield embedded.clone()
+    places = torch.from_numpy(example.clicks.positions_px)[kept].to(example.image.device)
+    with torch.inference_mode():
+        embedded = head.embed_at(grey_view(prepared).padded, places)
+        return prepared.with_codes_at(embedded, places).clone()
