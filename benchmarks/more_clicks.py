@@ -1,4 +1,4 @@
-"""Whether it pays to go on: more strokes with `partial_fit` beside training anew, and a second image beside one.
+"""Whether it pays to go on: more strokes with `partial_fit` beside training anew, on one image and on a second one.
 
 python benchmarks/more_clicks.py --data FOLDER --json OUT [--quick] [--sets NAME ...]
 
@@ -35,6 +35,8 @@ def rows_of(name: str, examples: Sequence[Example]) -> Iterator[dict[str, Any]]:
     (one, other), tested = examples[:2], examples[2 : 2 + TESTED]
     first, more = (draw_strokes(one.truth, count, seed=[0, count]) for count in (FIRST_PX, MORE_PX))
     both = np.where(first > 0, first, more)
+    # As many strokes again, on the same image or on another.
+    still = np.where(both > 0, both, draw_strokes(one.truth, MORE_PX, seed=[2, MORE_PX]))
     elsewhere = draw_strokes(other.truth, MORE_PX, seed=[1, MORE_PX])
     axes = one.picture.axes
     images = [one.picture.array, other.picture.array]
@@ -44,7 +46,8 @@ def rows_of(name: str, examples: Sequence[Example]) -> Iterator[dict[str, Any]]:
         "first strokes": lambda: PixelClassifier().fit(images[0], first, axes=axes),
         "more strokes, going on": lambda: started.partial_fit(images[0], both, axes=axes),
         "more strokes, anew": lambda: PixelClassifier().fit(images[0], both, axes=axes),
-        "strokes on two images": lambda: PixelClassifier().fit(images, [both, elsewhere], axes=axes),
+        "still more on that image": lambda: PixelClassifier().fit(images[0], still, axes=axes),
+        "as many more on a second image": lambda: PixelClassifier().fit(images, [both, elsewhere], axes=axes),
     }
     for way, fit in ways.items():
         model, seconds = timed(fit)

@@ -133,8 +133,10 @@ def _stroke_table(figures: Mapping[str, float]) -> str:
     rows = []
     for brush in ("strokes_1px", "strokes_3px"):
         key = f"n4.{brush}_"
-        ratios = [f"{figures[key + ratio]:.2f}x" for ratio in ("speedup", "speedup_plain_torch")]
-        rows.append([brush[8:9] + " px wide", *(seconds(figures[f"{key}{way}_s"]) for way in ways), *ratios])
+        times = [seconds(figures[f"{key}{way}_s"]) if f"{key}{way}_s" in figures else "-" for way in ways]
+        names = [key + ratio for ratio in ("speedup", "speedup_plain_torch")]
+        ratios = [f"{figures[name]:.2f}x" if name in figures else "-" for name in names]
+        rows.append([f"{brush[8:9]} px wide", *times, *ratios])
     return table(head, rows)
 
 

@@ -17,8 +17,9 @@ def test_every_way_is_trained_and_scored_on_images_that_were_not(monkeypatch) ->
         "first strokes",
         "more strokes, going on",
         "more strokes, anew",
-        "strokes on two images",
+        "still more on that image",
+        "as many more on a second image",
     ]
     assert all(np.isfinite([row["iou"], row["ap"]]).all() and row["iou"] > 0.5 for row in rows)
     text = summary_text({"rows": rows, "machine": {"cores": 2, "processor": "some"}})
-    assert f"| strokes on two images | {rows[-1]['iou']:.3f} |" in text
+    assert f"| as many more on a second image | {rows[-1]['iou']:.3f} |" in text

@@ -127,7 +127,10 @@ def planner() -> Planner:
 
 
 def test_planner_takes_one_patch_for_one_click_and_one_pass_for_all(planner: Planner) -> None:
-    assert planner.at(torch.tensor([[0, 5, 5]]), (64, 64)).covering.side_px == (1, 1)
+    for times in (1, 3):
+        one = planner.at(torch.tensor(times * [[0, 5, 5]]), (64, 64))
+        assert one.strategy == "patches"
+        assert len(one.covering.corners) == 1
     everywhere = torch.cartesian_prod(torch.arange(1), torch.arange(64), torch.arange(64))
     whole = planner.at(everywhere, (64, 64))
     assert whole.strategy != "patches"

@@ -144,7 +144,8 @@ class Planner:
     def at(self, positions: Tensor, scores_px: tuple[int, ...]) -> SelectedPlan:
         """Cheapest way to score chosen patches."""
         best = self.patches(positions, scores_px)
-        if best.seconds < _SURE_S:
+        # One patch alone has nobody to share with.
+        if best.seconds < _SURE_S or len(best.covering.corners) == 1:
             return best
         side_px = self._cheapest_side(positions, len(best.covering.corners), best.seconds)
         if side_px is not None:
