@@ -39,7 +39,7 @@ CLICKTRAIN: dict[str, dict[str, Any]] = {
     "clicktrain-wide": {"preset": "wide"},
     "clicktrain-unpretrained": {"pretrained": False},
     "clicktrain-without-trees": {"preset": without("network", "trees")},
-    "clicktrain-without-smoothing": {"preset": without("finish", "smoothing_px")},
+    "clicktrain-without-smoothing": {"preset": without("finish", "guided_px")},
     "clicktrain-without-prior": {"preset": without("finish", "prior")},
     "clicktrain-mod": {"preset": with_mod(4)},
     "clicktrain-context-alone": {"preset": without("network", "trees"), "pretrained": False},

@@ -144,6 +144,15 @@ class TrainingConfig(Frozen):
 class FinishConfig(Frozen):
     """What is done to the probabilities of a whole image; by default nothing."""
 
+    guided_px: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100,
+            title="Guided smoothing",
+            description="Radius of the windows in which probabilities follow the edges of the image, in pixels.",
+        ),
+    ] = 0
     smoothing_px: Annotated[
         float, Field(ge=0, le=100, title="Smoothing", description="Standard deviation of a Gaussian, in pixels.")
     ] = 0.0
@@ -216,7 +225,7 @@ _TRAINING = TrainingConfig(
 
 _TREES = 64
 # Chosen on half of the sets that benchmarks/few_clicks.py reports, see docs/explanation/few_clicks.md.
-_FINISH = FinishConfig(smoothing_px=1.25, prior=1.0)
+_FINISH = FinishConfig(guided_px=3, prior=1.0)
 
 # Chosen on nuclei3d_gonuclear.
 _VOLUME_FINISH = FinishConfig(smoothing_px=1.0, prior=1.0)

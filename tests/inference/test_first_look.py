@@ -22,7 +22,7 @@ def test_it_answers_as_the_head_of_a_trained_classifier(channels: int) -> None:
     answer = look.predict_proba(clicks)
     head = classifier.fit(image, LABELS)._fitted().embedded
     expected = head.probabilities_of(look.maps).numpy()
-    np.testing.assert_allclose(answer, first_look.finished(expected, look.finish, len(clicks)), atol=2e-3)
+    np.testing.assert_allclose(answer, first_look.finished(expected, look.grey, look.finish, len(clicks)), atol=2e-3)
 
 
 def test_it_knows_the_classes_that_were_clicked_and_no_other() -> None:

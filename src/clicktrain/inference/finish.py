@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from clicktrain.inference.guided import smooth_along_edges
 from clicktrain.models.blend import way_between
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _AT_FEW = {2: 0.5, 3: 1.0}
 
 
 def finished(
-    probabilities: FloatArray, config: FinishConfig, clicks: int, *, spacing_px: Sequence[float] = ()
+    probabilities: FloatArray, grey: FloatArray, config: FinishConfig, clicks: int, *, spacing_px: Sequence[float] = ()
 ) -> FloatArray:
     """Smooth probabilities and weigh classes by how common they are in the image, in place.
 
@@ -36,6 +37,8 @@ def finished(
     ----------
     probabilities : ndarray of shape (K, [Z,] Y, X), float32
         As if all classes were equally common.
+    grey : ndarray of shape ([Z,] Y, X)
+        What the image looks like, of variance about 1.
     config : FinishConfig
     clicks : int
         Number of clicks that the classifier was trained on.
@@ -53,15 +56,17 @@ def finished(
     Saerens, Latinne, Decaestecker 2002, Adjusting the outputs of a classifier to new a priori probabilities, Neural
     Computation 14, section 2.
     """
+    spacing = spacing_px or (1.0,) * grey.ndim
+    if config.guided_px:
+        smooth_along_edges(probabilities, grey, config.guided_px, spacing)
     if config.smoothing_px:
-        spacing = spacing_px or (1.0,) * (probabilities.ndim - 1)
         sigmas_px = [config.smoothing_px / distance for distance in spacing]
         for one in probabilities:
             gaussian_filter(one, sigmas_px, output=one, truncate=3.0)
-    strength = config.prior * _evidence(clicks, probabilities.ndim - 1)
+    strength = config.prior * _evidence(clicks, grey.ndim)
     if strength:
         weights = (class_shares(probabilities) * len(probabilities)) ** strength
-        probabilities *= weights.astype(np.float32).reshape(-1, *(1,) * (probabilities.ndim - 1))
+        probabilities *= weights.astype(np.float32).reshape(-1, *(1,) * grey.ndim)
         probabilities /= probabilities.sum(axis=0)
     return probabilities
 

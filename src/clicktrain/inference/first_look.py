@@ -12,7 +12,7 @@ from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.errors import ClicksError
 from clicktrain.inference.finish import finished
 from clicktrain.inference.predict import LEAST_PX, TILE_PX, region_of
-from clicktrain.models.features import grey_view, prepare
+from clicktrain.models.features import grey_view, prepare, whole_grey
 from clicktrain.models.pretrained import CODE_CHANNELS
 
 if TYPE_CHECKING:
@@ -41,11 +41,14 @@ class FirstLook:
     head : EmbeddedHead
         Whose coefficients do not matter.
     maps : Tensor of shape (1, D, Y, X)
+    grey : ndarray of shape (Y, X)
+        The image in grey, of variance about 1.
     finish : FinishConfig
     """
 
     head: EmbeddedHead
     maps: Tensor
+    grey: FloatArray
     finish: FinishConfig
 
     def predict_proba(self, clicks: Clicks) -> FloatArray:
@@ -78,7 +81,7 @@ class FirstLook:
             targets = torch.searchsorted(torch.tensor(clicks.present), torch.from_numpy(clicks.classes))
             head = self.head.fitted(clicked, targets, len(clicks.present))
             probabilities: FloatArray = head.probabilities_of(self.maps).cpu().numpy()
-        return finished(probabilities, self.finish, len(clicks))
+        return finished(probabilities, self.grey, self.finish, len(clicks))
 
 
 def embedded_bytes(image: Tensor, *, told: bool) -> int:
@@ -140,4 +143,4 @@ def look_at(
             tiles.shrink(error)
         else:
             tiles.finish()
-    return FirstLook(head, maps, finish)
+    return FirstLook(head, maps, whole_grey(prepared).copy(), finish)

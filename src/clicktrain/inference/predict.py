@@ -15,7 +15,7 @@ from clicktrain.inference.finish import finished
 from clicktrain.inference.slices import KnownSlices, slice_step
 from clicktrain.kernels.regular_conv.aten import channels_last
 from clicktrain.models.blend import blended
-from clicktrain.models.features import grey_view, prepare, stem_features
+from clicktrain.models.features import grey_view, prepare, stem_features, whole_grey
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -85,7 +85,7 @@ def predict_tiles(
         else:
             tiles.finish()
     yield tiles.progress("predicting")
-    return finished(probabilities, model.finish, model.n_clicks, spacing_px=model.spacing_px)
+    return finished(probabilities, whole_grey(grey), model.finish, model.n_clicks, spacing_px=model.spacing_px)
 
 
 def _classify(

@@ -12,7 +12,7 @@ import torch
 from clicktrain.clicks import check_trainable
 from clicktrain.errors import ClicksError
 from clicktrain.inference.finish import finished
-from clicktrain.models.features import grey_view, prepare
+from clicktrain.models.features import grey_view, prepare, whole_grey
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,7 +86,8 @@ class VolumeLook:
             found: FloatArray = head.probabilities_of(maps).cpu().numpy()
         spacing_px = (np.inf, 1.0, 1.0)
         answer = np.full((len(found), *self.grey.shape_px), 1 / len(found), np.float32)
-        answer[:, slices] = finished(found, self.finish, len(clicks), spacing_px=spacing_px)
+        grey = whole_grey(self.grey)[slices]
+        answer[:, slices] = finished(found, grey, self.finish, len(clicks), spacing_px=spacing_px)
         return answer
 
     def _embedded(self, clicks: Clicks) -> IntArray:
