@@ -36,7 +36,8 @@ def rows_of(name: str, examples: Sequence[Example]) -> Iterator[dict[str, Any]]:
     first, more = (draw_strokes(one.truth, count, seed=[0, count]) for count in (FIRST_PX, MORE_PX))
     both = np.where(first > 0, first, more)
     # As many strokes again, on the same image or on another.
-    still = np.where(both > 0, both, draw_strokes(one.truth, MORE_PX, seed=[2, MORE_PX]))
+    free = np.where(both > 0, 0, one.truth)
+    still = np.where(both > 0, both, draw_strokes(free, MORE_PX, seed=[2, MORE_PX]))
     elsewhere = draw_strokes(other.truth, MORE_PX, seed=[1, MORE_PX])
     axes = one.picture.axes
     images = [one.picture.array, other.picture.array]

@@ -370,6 +370,13 @@ def test_a_file_of_format_1_answers_as_it_did(tmp_path) -> None:
     np.testing.assert_array_equal(loaded.predict_proba(IMAGE), model.predict_proba(IMAGE))
 
 
+def test_a_file_from_before_the_guided_filter_keeps_its_gaussian(fitted: PixelClassifier, tmp_path) -> None:
+    fitted.save(tmp_path / "m.clicktrain")
+    rewritten(tmp_path / "m.clicktrain", lambda summary: summary.update(finish={"smoothing_px": 1.25, "prior": 1.0}))
+    loaded = PixelClassifier.load(tmp_path / "m.clicktrain")._fitted()
+    assert loaded.finish == FinishConfig(guided_px=0, smoothing_px=1.25, prior=1.0)
+
+
 @pytest.mark.parametrize("missing", ["head.coefficients", "forest.targets", "embedding.trunk.first.weight"])
 def test_file_without_a_part_of_the_answer_is_refused(fitted: PixelClassifier, tmp_path, missing: str) -> None:
     weights = fitted._fitted().weights()

@@ -150,7 +150,8 @@ class FinishConfig(Frozen):
             ge=0,
             le=100,
             title="Guided smoothing",
-            description="Radius of the windows in which probabilities follow the edges of the image, in pixels.",
+            description="Radius of the windows in which probabilities follow the edges of the image, in pixels; "
+            "where the image is flat they are smoothed four times as far.",
         ),
     ] = 0
     smoothing_px: Annotated[

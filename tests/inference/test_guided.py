@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
-from clicktrain.inference.guided import GuidedFilter, smooth_along_edges
+from clicktrain.inference import guided
+from clicktrain.inference.guided import GuidedFilter, guide_of, smooth_along_edges
+from clicktrain.models.features import prepare
+from clicktrain.models.normalise import ChannelStatistics
 
 
 def step_image(shape: tuple[int, ...]) -> np.ndarray:
@@ -23,10 +28,19 @@ def noisy_answer(truth: np.ndarray, noise: float) -> np.ndarray:
     return np.stack([1 - second, second]).astype(np.float32)
 
 
-def smoothed(probabilities: np.ndarray, grey: np.ndarray, radius_px: int = 3) -> np.ndarray:
+def smoothed(
+    probabilities: np.ndarray, guide: np.ndarray, radius_px: int = 3, spacing_px: tuple[float, ...] = ()
+) -> np.ndarray:
     answer = probabilities.copy()
-    smooth_along_edges(answer, grey, radius_px, (1.0,) * grey.ndim)
+    for _ in smooth_along_edges(answer, guide, radius_px, spacing_px or (1.0,) * guide.ndim):
+        pass
     return answer
+
+
+def guide_to(*channels: np.ndarray, fov_px: int = 9) -> np.ndarray:
+    image = torch.from_numpy(np.stack(channels)).float()
+    prepared = prepare(image, ChannelStatistics.of(image), (fov_px,) * (image.ndim - 1))
+    return guide_of(prepared, (1.0,) * (image.ndim - 1))
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (6, 20, 30)])
@@ -46,12 +60,26 @@ def test_noise_goes_and_edges_stay(shape: tuple[int, ...]) -> None:
 def test_probabilities_stay_probabilities_whatever_the_order_of_the_classes(k: int, radius_px: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     answer = rng.dirichlet(np.full(k, 0.3), size=(15, 12)).transpose(2, 0, 1).astype(np.float32)
-    grey = rng.normal(size=(15, 12)).astype(np.float32)
-    result = smoothed(answer, grey, radius_px)
+    guide = rng.normal(size=(15, 12)).astype(np.float32)
+    result = smoothed(answer, guide, radius_px)
     assert (result > 0).all()
     np.testing.assert_allclose(result.sum(axis=0), 1, atol=1e-5)
     order = rng.permutation(k)
-    np.testing.assert_allclose(smoothed(answer[order], grey, radius_px), result[order], atol=1e-4)
+    np.testing.assert_allclose(smoothed(answer[order], guide, radius_px), result[order], atol=1e-4)
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=2, max_size=3), st.integers(0, 3), st.integers(1, 300),
+    st.sampled_from([0.5, 1.0, 3.0, np.inf]),
+)  # fmt: skip
+def test_strips_give_what_the_whole_gives(shape: list[int], radius_px: int, strip_px: int, distance: float) -> None:
+    rng = np.random.default_rng(0)
+    answer = rng.dirichlet(np.ones(3), size=shape).transpose(-1, *range(len(shape))).astype(np.float32)
+    guide, spacing_px = rng.normal(size=shape).astype(np.float32), (distance, *(1.0,) * (len(shape) - 1))
+    whole = smoothed(answer, guide, radius_px, spacing_px)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(guided, "_STRIP_PX", strip_px)
+        np.testing.assert_allclose(smoothed(answer, guide, radius_px, spacing_px), whole, atol=1e-4)
 
 
 def test_lines_in_the_guide_pass_unchanged_where_edges_are_strong() -> None:
@@ -61,8 +89,37 @@ def test_lines_in_the_guide_pass_unchanged_where_edges_are_strong() -> None:
 
 def test_slices_that_have_nothing_to_do_with_each_other_are_smoothed_apart() -> None:
     answer = noisy_answer(step_image((3, 20, 30)) > 0, noise=1.5)
-    grey = np.random.default_rng(1).normal(size=(3, 20, 30)).astype(np.float32)
-    together = answer.copy()
-    smooth_along_edges(together, grey, 3, (np.inf, 1.0, 1.0))
+    guide = np.random.default_rng(1).normal(size=(3, 20, 30)).astype(np.float32)
+    together = smoothed(answer, guide, spacing_px=(np.inf, 1.0, 1.0))
     for number in range(3):
-        np.testing.assert_allclose(together[:, number], smoothed(answer[:, number], grey[number]), atol=1e-5)
+        np.testing.assert_allclose(together[:, number], smoothed(answer[:, number], guide[number]), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(31, 44), (5, 20, 30)])
+@pytest.mark.parametrize("fov_px", [1, 8, 33])
+def test_the_guide_lies_on_the_image_whatever_the_field_of_view(shape: tuple[int, ...], fov_px: int) -> None:
+    image = gaussian_filter(np.random.default_rng(0).normal(size=shape), 2)
+    guide = guide_to(image, fov_px=fov_px)
+    assert guide.shape == shape
+    assert abs(np.corrcoef(guide.ravel(), image.ravel())[0, 1]) > 0.9
+
+
+def test_one_bright_speck_does_not_make_a_thin_line_look_flat() -> None:
+    image = 0.1 * np.random.default_rng(0).normal(size=(256, 256))
+    line = np.zeros(image.shape, bool)
+    line[100:103] = True
+    image[line] += 1
+    image[:10, :12] = 40
+    answer = np.where(line, 0.9, 0.1).astype(np.float32)
+    found = smoothed(np.stack([1 - answer, answer]), guide_to(image))[1] > 0.5
+    assert (found & line).sum() > 0.95 * line.sum()
+
+
+def test_edges_between_colours_of_the_same_brightness_are_seen() -> None:
+    step, noise = step_image((40, 60)), np.random.default_rng(0).normal(scale=0.05, size=(2, 40, 60))
+    guide = guide_to(step + noise[0], -step + noise[1])
+    assert abs(np.corrcoef(guide.ravel(), step.ravel())[0, 1]) > 0.95
+
+
+def test_a_flat_image_is_a_flat_guide() -> None:
+    np.testing.assert_array_equal(guide_to(np.full((9, 11), 7.0), np.full((9, 11), 3.0)), 0)

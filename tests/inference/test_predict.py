@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from clicktrain.config import NetworkConfig
+from clicktrain.config import FinishConfig, NetworkConfig
 from clicktrain.engine.densify import densify
 from clicktrain.errors import ClickTrainError
 from clicktrain.inference import predict
@@ -27,10 +29,11 @@ MODEL = FittedModel.of(
 
 @pytest.mark.parametrize("shape", [(50, 41), (3, 90), (1, 1)])
 @pytest.mark.parametrize("tile_px", [7, 16, 33])
-def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int) -> None:
-    image = torch.rand(2, *shape)
-    tiled = drained(predict_tiles(MODEL, image, MODEL.statistics, tile_px=(tile_px, tile_px)))
-    whole = drained(predict_tiles(MODEL, image, MODEL.statistics, tile_px=(1000, 1000)))
+@pytest.mark.parametrize("finish", [FinishConfig(), FinishConfig(guided_px=2, prior=1)], ids=["plain", "finished"])
+def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int, finish: FinishConfig) -> None:
+    image, model = torch.rand(2, *shape), replace(MODEL, finish=finish)
+    tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
+    whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 

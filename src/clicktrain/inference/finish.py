@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from clicktrain.inference.guided import smooth_along_edges
+from clicktrain.inference.guided import guide_of, smooth_along_edges
 from clicktrain.models.blend import way_between
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from clicktrain.config import FinishConfig
+    from clicktrain.models.features import PreparedImage
     from clicktrain.types import FloatArray
 
-__all__ = ["class_shares", "finished"]
+__all__ = ["class_shares", "finished", "finishing", "wanted_guide"]
 
 # The shares of the classes count half up to the first number of clicks, and in full from the second on; in volumes
 # always in full.
@@ -24,9 +25,35 @@ _CLICKS = (50, 200)
 _AT_FEW = {2: 0.5, 3: 1.0}
 
 
+def wanted_guide(
+    prepared: PreparedImage, config: FinishConfig, *, spacing_px: Sequence[float] = ()
+) -> FloatArray | None:
+    """What the image shows, ([Z,] Y, X), if the probabilities are to follow it."""
+    return guide_of(prepared, spacing_px or (1.0,) * len(prepared.shape_px)) if config.guided_px else None
+
+
 def finished(
-    probabilities: FloatArray, grey: FloatArray, config: FinishConfig, clicks: int, *, spacing_px: Sequence[float] = ()
+    probabilities: FloatArray,
+    guide: FloatArray | None,
+    config: FinishConfig,
+    clicks: int,
+    *,
+    spacing_px: Sequence[float] = (),
 ) -> FloatArray:
+    """Do at once what `finishing` does step by step, and return the array."""
+    for _ in finishing(probabilities, guide, config, clicks, spacing_px=spacing_px):
+        pass
+    return probabilities
+
+
+def finishing(
+    probabilities: FloatArray,
+    guide: FloatArray | None,
+    config: FinishConfig,
+    clicks: int,
+    *,
+    spacing_px: Sequence[float] = (),
+) -> Iterator[None]:
     """Smooth probabilities and weigh classes by how common they are in the image, in place.
 
     Strokes show every class alike, images do not: argmax of balanced probabilities gives a rare class far too many
@@ -37,8 +64,9 @@ def finished(
     ----------
     probabilities : ndarray of shape (K, [Z,] Y, X), float32
         As if all classes were equally common.
-    grey : ndarray of shape ([Z,] Y, X)
-        What the image looks like, of variance about 1.
+        When it is done they sum to 1 in every pixel.
+    guide : ndarray of shape ([Z,] Y, X), optional
+        As `wanted_guide` makes it.
     config : FinishConfig
     clicks : int
         Number of clicks that the classifier was trained on.
@@ -46,29 +74,30 @@ def finished(
         Distance of neighbours along each axis, in pixels of a slice; 1 by custom. Infinite where neighbours along an
         axis have nothing to do with each other.
 
-    Returns
-    -------
-    ndarray of shape (K, [Z,] Y, X), float32
-        The same array; sums to 1 in every pixel.
+    Yields
+    ------
+    None
+        Where the work can be given up.
 
     References
     ----------
     Saerens, Latinne, Decaestecker 2002, Adjusting the outputs of a classifier to new a priori probabilities, Neural
     Computation 14, section 2.
     """
-    spacing = spacing_px or (1.0,) * grey.ndim
-    if config.guided_px:
-        smooth_along_edges(probabilities, grey, config.guided_px, spacing)
+    ndim = probabilities.ndim - 1
+    spacing = spacing_px or (1.0,) * ndim
+    if config.guided_px and guide is not None:
+        yield from smooth_along_edges(probabilities, guide, config.guided_px, spacing)
     if config.smoothing_px:
         sigmas_px = [config.smoothing_px / distance for distance in spacing]
         for one in probabilities:
             gaussian_filter(one, sigmas_px, output=one, truncate=3.0)
-    strength = config.prior * _evidence(clicks, grey.ndim)
+            yield
+    strength = config.prior * _evidence(clicks, ndim)
     if strength:
         weights = (class_shares(probabilities) * len(probabilities)) ** strength
-        probabilities *= weights.astype(np.float32).reshape(-1, *(1,) * grey.ndim)
+        probabilities *= weights.astype(np.float32).reshape(-1, *(1,) * ndim)
         probabilities /= probabilities.sum(axis=0)
-    return probabilities
 
 
 def class_shares(probabilities: FloatArray) -> FloatArray:

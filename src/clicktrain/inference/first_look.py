@@ -10,9 +10,9 @@ import torch
 from clicktrain.clicks import check_trainable
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.errors import ClicksError
-from clicktrain.inference.finish import finished
+from clicktrain.inference.finish import finished, wanted_guide
 from clicktrain.inference.predict import LEAST_PX, TILE_PX, region_of
-from clicktrain.models.features import grey_view, prepare, whole_grey
+from clicktrain.models.features import grey_view, prepare
 from clicktrain.models.pretrained import CODE_CHANNELS
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ class FirstLook:
     head : EmbeddedHead
         Whose coefficients do not matter.
     maps : Tensor of shape (1, D, Y, X)
-    grey : ndarray of shape (Y, X)
-        The image in grey, of variance about 1.
+    guide : ndarray of shape (Y, X), optional
+        What the image shows, if `finish` asks for it.
     finish : FinishConfig
     """
 
     head: EmbeddedHead
     maps: Tensor
-    grey: FloatArray
+    guide: FloatArray | None
     finish: FinishConfig
 
     def predict_proba(self, clicks: Clicks) -> FloatArray:
@@ -81,7 +81,7 @@ class FirstLook:
             targets = torch.searchsorted(torch.tensor(clicks.present), torch.from_numpy(clicks.classes))
             head = self.head.fitted(clicked, targets, len(clicks.present))
             probabilities: FloatArray = head.probabilities_of(self.maps).cpu().numpy()
-        return finished(probabilities, self.grey, self.finish, len(clicks))
+        return finished(probabilities, self.guide, self.finish, len(clicks))
 
 
 def embedded_bytes(image: Tensor, *, told: bool) -> int:
@@ -127,7 +127,8 @@ def look_at(
     ClickTrainError
         If memory runs out for the smallest tile.
     """
-    prepared = grey_view(prepare(image, statistics, head.fov, overview=overview))
+    coloured = prepare(image, statistics, head.fov, overview=overview)
+    prepared = grey_view(coloured)
     tile = even_tile(prepared.shape_px, TILE_PX[2], (1, 1))
     tiles = ShrinkingTiles(prepared.shape_px, tile, head.fov, LEAST_PX[2])
     maps = image.new_empty((1, _channels(overview is not None), *prepared.shape_px))
@@ -143,4 +144,4 @@ def look_at(
             tiles.shrink(error)
         else:
             tiles.finish()
-    return FirstLook(head, maps, whole_grey(prepared).copy(), finish)
+    return FirstLook(head, maps, wanted_guide(coloured, finish), finish)

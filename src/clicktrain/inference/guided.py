@@ -5,23 +5,68 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from torch import Tensor
+
+    from clicktrain.models.features import PreparedImage
     from clicktrain.types import FloatArray
 
-__all__ = ["GuidedFilter", "smooth_along_edges"]
+__all__ = ["GuidedFilter", "guide_of", "smooth_along_edges"]
 
 # Chosen on half of the sets that benchmarks/few_clicks.py reports (docs/explanation/few_clicks.md), as is the radius in
 # config.py. Noise finer than this is no edge:
 _FINEST_PX = 0.7
-# and neither are differences whose square is much below this; the image has variance 1.
-_FLAT = 0.1
+# and neither are differences whose square is much below this, where the image has variance 1.
+_FLAT = 0.05
 _ROUNDS = 2
+# Percentiles of the image beyond which it is cut off: one bright speck must not make all else look flat.
+_RANGE = (1.0, 99.0)
+# Pixels that are looked at to find these percentiles and the direction in which channels vary most.
+_SAMPLED_PX = 1_000_000
 # A classifier that is sure and wrong must not spread over all its neighbours.
 _LEAST = 1e-3
+# Smoothed at a time: what is needed beside the answer is a few maps of this size.
+_STRIP_PX = 1 << 20
+
+
+def guide_of(prepared: PreparedImage, spacing_px: Sequence[float]) -> FloatArray:
+    """Put the channels of an image together so that as much as possible of what they show can be seen.
+
+    Parameters
+    ----------
+    prepared : PreparedImage
+    spacing_px : sequence of float
+        Distance of neighbours along each axis, in pixels of a slice.
+
+    Returns
+    -------
+    ndarray of shape ([Z,] Y, X), float32
+        Of mean 0 and variance 1 but for outliers, which are cut off; its finest noise is smoothed away.
+    """
+    ndim = len(prepared.shape_px)
+    channels = prepared.window((0,) * ndim, prepared.shape_px, (1,) * ndim)[0]
+    every = max(1, channels[0].numel() // _SAMPLED_PX)
+    direction = _main_direction(channels.reshape(len(channels), -1)[:, ::every])
+    guide = torch.tensordot(direction, channels, dims=1).cpu().numpy()
+    low, high = np.percentile(guide.reshape(-1)[::every], _RANGE)
+    np.clip(guide, low, high, out=guide)
+    guide -= guide.mean(dtype=np.float64)
+    guide /= max(float(guide.std(dtype=np.float64)), 1e-6)
+    finest_px = [_FINEST_PX / distance for distance in spacing_px]
+    return np.asarray(gaussian_filter(guide, finest_px, truncate=3.0), np.float32)
+
+
+def _main_direction(channels: Tensor) -> Tensor:
+    """Weights (C,) of the channels (C, N) in their first principal component: their mean hides red beside green."""
+    centred = channels - channels.mean(dim=1, keepdim=True)
+    covariance = (centred @ centred.T).cpu().double()
+    main: Tensor = torch.linalg.eigh(covariance).eigenvectors[:, -1]
+    return main.to(channels)
 
 
 class GuidedFilter:
@@ -42,7 +87,7 @@ class GuidedFilter:
     def __init__(self, guide: FloatArray, radii_px: Sequence[int]) -> None:
         self._sides_px = [2 * radius + 1 for radius in radii_px]
         self._guide, self._mean = guide, self._window_mean(guide)
-        self._variance = self._window_mean(guide * guide) - self._mean**2
+        self._variance = np.maximum(self._window_mean(guide * guide) - self._mean**2, 0)
 
     def __call__(self, values: FloatArray) -> FloatArray:
         """Smooth a map of the guide's shape."""
@@ -57,8 +102,8 @@ class GuidedFilter:
 
 
 def smooth_along_edges(
-    probabilities: FloatArray, grey: FloatArray, radius_px: int, spacing_px: Sequence[float]
-) -> None:
+    probabilities: FloatArray, guide: FloatArray, radius_px: int, spacing_px: Sequence[float]
+) -> Iterator[None]:
     """Let neighbours agree on their classes, in place, where the image shows no edge between them.
 
     What is smoothed are the logarithms of the ratios to the first class: on the probabilities themselves, those who
@@ -67,21 +112,43 @@ def smooth_along_edges(
     Parameters
     ----------
     probabilities : ndarray of shape (K, [Z,] Y, X), float32
-    grey : ndarray of shape ([Z,] Y, X)
+    guide : ndarray of shape ([Z,] Y, X)
         The image, of variance about 1.
     radius_px : int
         Of the windows, in pixels of a slice.
     spacing_px : sequence of float
         Distance of neighbours along each axis, in pixels of a slice.
+
+    Yields
+    ------
+    None
+        After every strip of rows, or of slices.
     """
-    fine = gaussian_filter(grey, [_FINEST_PX / distance for distance in spacing_px], truncate=3.0)
-    smooth = GuidedFilter(fine, [round(radius_px / distance) for distance in spacing_px])
-    probabilities += _LEAST
-    np.log(probabilities, out=probabilities)
-    probabilities -= probabilities[0].copy()
-    for ratio in probabilities[1:]:
+    radii_px = [round(radius_px / distance) for distance in spacing_px]
+    # Two windows per round, one after the other.
+    reach = 2 * _ROUNDS * radii_px[0]
+    rows = max(reach, 1, _STRIP_PX // guide[0].size)
+    above = probabilities[:, :0].copy()
+    for first in range(0, len(guide), rows):
+        last = min(first + rows, len(guide))
+        # Rows above are smoothed already; their neighbours below want them as they were.
+        source = np.concatenate((above, probabilities[:, first : last + reach]), axis=1)
+        seen = guide[first - above.shape[1] : last + reach]
+        kept = slice(above.shape[1], above.shape[1] + last - first)
+        above = source[:, max(0, kept.stop - reach) : kept.stop].copy()
+        probabilities[:, first:last] = _smoothed(source, GuidedFilter(seen, radii_px))[:, kept]
+        yield
+
+
+def _smoothed(probabilities: FloatArray, smooth: GuidedFilter) -> FloatArray:
+    logarithms: FloatArray = np.log(probabilities + _LEAST)
+    ratios = logarithms[1:] - logarithms[0]
+    logarithms[0] = 0
+    for target, ratio in zip(logarithms[1:], ratios, strict=True):
         for _ in range(_ROUNDS):
-            ratio[...] = smooth(ratio)
-    probabilities -= probabilities.max(axis=0)
-    np.exp(probabilities, out=probabilities)
-    probabilities /= probabilities.sum(axis=0)
+            ratio = smooth(ratio)
+        target[...] = ratio
+    logarithms -= logarithms.max(axis=0)
+    np.exp(logarithms, out=logarithms)
+    logarithms /= logarithms.sum(axis=0)
+    return logarithms

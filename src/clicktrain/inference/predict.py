@@ -11,11 +11,11 @@ import torch.nn.functional as F
 
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.engine.state import with_state
-from clicktrain.inference.finish import finished
+from clicktrain.inference.finish import finishing, wanted_guide
 from clicktrain.inference.slices import KnownSlices, slice_step
 from clicktrain.kernels.regular_conv.aten import channels_last
 from clicktrain.models.blend import blended
-from clicktrain.models.features import grey_view, prepare, stem_features, whole_grey
+from clicktrain.models.features import grey_view, prepare, stem_features
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -56,7 +56,7 @@ def predict_tiles(
     Yields
     ------
     Progress
-        Between the members' answers to a tile, and in volumes between slices.
+        Between the members' answers to a tile, in volumes between slices, and while the whole is finished.
 
     Returns
     -------
@@ -85,7 +85,10 @@ def predict_tiles(
         else:
             tiles.finish()
     yield tiles.progress("predicting")
-    return finished(probabilities, whole_grey(grey), model.finish, model.n_clicks, spacing_px=model.spacing_px)
+    guide = wanted_guide(prepared, model.finish, spacing_px=model.spacing_px)
+    for _ in finishing(probabilities, guide, model.finish, model.n_clicks, spacing_px=model.spacing_px):
+        yield tiles.progress("predicting")
+    return probabilities
 
 
 def _classify(

@@ -11,8 +11,8 @@ import torch
 
 from clicktrain.clicks import check_trainable
 from clicktrain.errors import ClicksError
-from clicktrain.inference.finish import finished
-from clicktrain.models.features import grey_view, prepare, whole_grey
+from clicktrain.inference.finish import finished, wanted_guide
+from clicktrain.models.features import grey_view, prepare
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +30,8 @@ __all__ = ["VolumeLook", "look_into"]
 _MOST_BYTES = 1 << 30
 # Slices that one answer may wait for.
 _MOST_NEW = 8
+# They need not be neighbours.
+_SLICES_APART = (np.inf, 1.0, 1.0)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,11 +44,14 @@ class VolumeLook:
         Whose coefficients do not matter.
     grey : PreparedImage
         One grey view of the volume.
+    guide : ndarray of shape (Z, Y, X), optional
+        What the volume shows, if `finish` asks for it.
     finish : FinishConfig
     """
 
     head: EmbeddedHead
     grey: PreparedImage
+    guide: FloatArray | None
     finish: FinishConfig
     _maps: OrderedDict[int, Tensor] = field(default_factory=OrderedDict)
 
@@ -84,10 +89,9 @@ class VolumeLook:
             targets = torch.from_numpy(np.searchsorted(clicks.present, clicks.classes[used]))
             head = self.head.fitted(clicked, targets, len(clicks.present))
             found: FloatArray = head.probabilities_of(maps).cpu().numpy()
-        spacing_px = (np.inf, 1.0, 1.0)
         answer = np.full((len(found), *self.grey.shape_px), 1 / len(found), np.float32)
-        grey = whole_grey(self.grey)[slices]
-        answer[:, slices] = finished(found, grey, self.finish, len(clicks), spacing_px=spacing_px)
+        guide = None if self.guide is None else self.guide[slices]
+        answer[:, slices] = finished(found, guide, self.finish, len(clicks), spacing_px=_SLICES_APART)
         return answer
 
     def _embedded(self, clicks: Clicks) -> IntArray:
@@ -118,7 +122,9 @@ def look_into(head: EmbeddedHead, volume: Tensor, statistics: ChannelStatistics,
         What the volume is normalised with.
     finish : FinishConfig
     """
-    return VolumeLook(head, grey_view(prepare(volume, statistics, head.fov_among(3))), finish)
+    prepared = prepare(volume, statistics, head.fov_among(3))
+    guide = wanted_guide(prepared, finish, spacing_px=_SLICES_APART)
+    return VolumeLook(head, grey_view(prepared), guide, finish)
 
 
 def _enough(clicks: Clicks, known: set[int]) -> IntArray:

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from clicktrain.models.nets import PixelNet
     from clicktrain.models.normalise import ChannelStatistics
     from clicktrain.models.overview import Overview
-    from clicktrain.types import FloatArray
 
-__all__ = ["PreparedImage", "grey_view", "prepare", "sample_features", "stem_features", "whole_grey"]
+__all__ = ["PreparedImage", "grey_view", "prepare", "sample_features", "stem_features"]
 
 
 # Patches per axis of a sample. More cost more than a selection of channels saves in a small image.
@@ -118,13 +117,6 @@ def grey_view(prepared: PreparedImage) -> PreparedImage:
     # Of the image without its border, so that it does not depend on how wide the border is.
     deviation, mean = torch.std_mean(whole, correction=0)
     return replace(prepared, padded=(grey - mean) / deviation.clamp_min(1e-6))
-
-
-def whole_grey(grey: PreparedImage) -> FloatArray:
-    """The values ([Z,] Y, X) of a grey view without its border."""
-    ndim = len(grey.shape_px)
-    values: FloatArray = grey.window((0,) * ndim, grey.shape_px, (1,) * ndim)[0, 0].cpu().numpy()
-    return values
 
 
 def stem_features(
