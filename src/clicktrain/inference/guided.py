@@ -50,10 +50,12 @@ def guide_of(prepared: PreparedImage, spacing_px: Sequence[float]) -> FloatArray
     """
     ndim = len(prepared.shape_px)
     channels = prepared.window((0,) * ndim, prepared.shape_px, (1,) * ndim)[0]
-    every = max(1, channels[0].numel() // _SAMPLED_PX)
-    direction = _main_direction(channels.reshape(len(channels), -1)[:, ::every])
-    guide = torch.tensordot(direction, channels, dims=1).cpu().numpy()
-    low, high = np.percentile(guide.reshape(-1)[::every], _RANGE)
+    step = max(1, round((channels[0].numel() / _SAMPLED_PX) ** (1 / ndim)))
+    sampled = (slice(None, None, step),) * ndim
+    # Channel by channel, as a copy of all of a large image would be large.
+    weighted = zip(_main_direction(channels[(slice(None), *sampled)].flatten(1)), channels, strict=True)
+    guide = sum(weight * channel for weight, channel in weighted).cpu().numpy()
+    low, high = np.percentile(guide[sampled], _RANGE)
     np.clip(guide, low, high, out=guide)
     guide -= guide.mean(dtype=np.float64)
     guide /= max(float(guide.std(dtype=np.float64)), 1e-6)
