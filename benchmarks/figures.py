@@ -14,6 +14,8 @@ import _more_clicks as more_clicks
 from _engine import tables as engine
 from _few_clicks import ablation
 from _few_clicks import tables as few_clicks
+from _markdown import machine_name
+from _markdown import table as markdown_table
 from _mod import tables as mod
 from _patchgd import tables as patchgd
 
@@ -73,13 +75,13 @@ def table() -> str:
     paths = [path for path in sorted(RESULTS.glob("*.json")) if not any(map(path.match, TABLES_OF_THEIR_OWN))]
     reports = [json.loads(path.read_text()) for path in paths]
     figures = {key: value for report in reports for key, value in report["figures"].items()}
-    machine = reports[0]["machine"]
-    heading = f"Measured on {machine['cores']} CPU cores ({machine['processor']}):\n"
-    lines = [heading, "| What | Measured |", "| --- | --- |"]
+    machines = {key: machine_name(report["machine"]) for report in reports for key in report["figures"]}
+    rows = []
     for key, title, form in ROWS:
         name = re.sub(r"\{([\w.]+):(.*?)\}", lambda m: format(figures[m[1]], m[2]), title)
-        lines.append(f"| {name} | {form.format(figures[key])} |")
-    return "\n".join(lines) + "\n"
+        rows.append([name, form.format(figures[key]), machines[key]])
+    # Apart from the comment that marks the block, or it is no table to some readers of Markdown.
+    return "\n" + markdown_table(("What", "Measured", "On"), rows)
 
 
 def summaries(pattern: str, summary_text: Callable[[Mapping[str, Any]], str]) -> str:
