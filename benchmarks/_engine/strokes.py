@@ -12,6 +12,7 @@ from _engine.clicked import stroked
 from _engine.networks import backward, make_case
 from _engine.patches import best_scan
 from _engine.plain_torch import dilated_scores
+from clicktrain.kernels.regular_conv.weight_gradient import gains_by_own_weight_gradient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,8 +72,8 @@ def _one_pass(case: Case, places: Tensor) -> dict[str, Callable[[], object]]:
 
 
 def _plain_torch_ends(image: Tensor) -> bool:
-    """Below AVX-512 its gradient of dilated convolutions is a loop that takes minutes."""
-    return image.device.type != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    """Where the engine has to make the gradient of N4's second layer itself, PyTorch takes minutes for it."""
+    return not gains_by_own_weight_gradient(image, kernel=(5, 5), spacing_px=(2, 2), groups=1)
 
 
 def _must_agree(case: Case, works: dict[str, Callable[[], object]]) -> None:

@@ -28,7 +28,20 @@ _AT_FEW = {2: 0.5, 3: 1.0}
 def wanted_guide(
     prepared: PreparedImage, config: FinishConfig, *, spacing_px: Sequence[float] = ()
 ) -> FloatArray | None:
-    """What the image shows, ([Z,] Y, X), if the probabilities are to follow it."""
+    """What the image shows, for probabilities that are to follow it.
+
+    Parameters
+    ----------
+    prepared : PreparedImage
+    config : FinishConfig
+    spacing_px : sequence of float, optional
+        Distance of neighbours along each axis, in pixels of a slice; 1 by custom.
+
+    Returns
+    -------
+    ndarray of shape ([Z,] Y, X), float32, or None
+        None where `config` does not ask for it.
+    """
     return guide_of(prepared, spacing_px or (1.0,) * len(prepared.shape_px)) if config.guided_px else None
 
 
@@ -63,8 +76,7 @@ def finishing(
     Parameters
     ----------
     probabilities : ndarray of shape (K, [Z,] Y, X), float32
-        As if all classes were equally common.
-        When it is done they sum to 1 in every pixel.
+        As if all classes were equally common; in the end they sum to 1 in every pixel.
     guide : ndarray of shape ([Z,] Y, X), optional
         As `wanted_guide` makes it.
     config : FinishConfig

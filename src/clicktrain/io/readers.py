@@ -48,7 +48,6 @@ _DAMAGE = (
     EOFError,
     Image.DecompressionBombError,
     LookupError,
-    NotImplementedError,
     OSError,
     RuntimeError,
     SyntaxError,

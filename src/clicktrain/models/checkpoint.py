@@ -114,7 +114,7 @@ def _open(content: bytes, name: str) -> tuple[bytes, bytes]:
             f"`{name}` must be a ClickTrain model file (NAME.clicktrain), got another zip archive. "
             "Choose a file that ClickTrain saved."
         ) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise _damaged(name) from error
 
 
