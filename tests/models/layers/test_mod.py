@@ -111,6 +111,14 @@ def test_shapes_are_static_so_the_block_can_be_exported_whole(ndim: int, places:
     torch.testing.assert_close(exported(other), block(other))
 
 
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_the_block_is_one_graph_to_the_compiler(ndim: int) -> None:
+    block, values = block_of(6, 2, ndim).eval(), images(6, ndim)
+    compiled = torch.compile(block, backend="eager", fullgraph=True)
+    for other in (values, values.flip(1) * 3):
+        torch.testing.assert_close(compiled(other), block(other))
+
+
 def test_k_is_the_floor_of_the_ratio() -> None:
     assert [kept_channels(channels, 64) for channels in (64, 127, 128, 1024)] == [1, 1, 2, 16]
 
