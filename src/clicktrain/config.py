@@ -142,8 +142,16 @@ class TrainingConfig(Frozen):
 
 
 class FinishConfig(Frozen):
-    """What is done to the probabilities of a whole image; by default nothing."""
+    """How the probabilities of a whole image are put together; by default without any short cut or smoothing."""
 
+    every_px: Annotated[
+        Literal[1, 2],
+        Field(
+            title="Every",
+            description="Trees and the pretrained part answer at every so many pixels along each axis, "
+            "and lie between these answers elsewhere.",
+        ),
+    ] = 1
     guided_px: Annotated[
         int,
         Field(
@@ -226,10 +234,10 @@ _TRAINING = TrainingConfig(
 
 _TREES = 64
 # Chosen on half of the sets that benchmarks/few_clicks.py reports, see docs/explanation/few_clicks.md.
-_FINISH = FinishConfig(guided_px=3, prior=1.0)
+_FINISH = FinishConfig(every_px=2, guided_px=3, prior=1.0)
 
 # Chosen on nuclei3d_gonuclear.
-_VOLUME_FINISH = FinishConfig(smoothing_px=1.0, prior=1.0)
+_VOLUME_FINISH = FinishConfig(every_px=2, smoothing_px=1.0, prior=1.0)
 
 _PRESETS: dict[PresetName, Preset] = {
     "fast": Preset(

@@ -18,6 +18,7 @@ from clicktrain.engine.execute import run_whole
 from clicktrain.engine.fold import fold, refold, unfold
 from clicktrain.engine.pieces import plan_pieces
 from clicktrain.engine.plan import DensePlan, Pass, folds, plan_dense, segment_s
+from clicktrain.engine.planner import Planner
 from clicktrain.engine.segments import Segment
 from clicktrain.engine.speeds import Speeds
 from tests.engine.architectures import Example, SideBySide, patch_classifiers, plain_cnn_1
@@ -202,3 +203,13 @@ def test_map_left_behind_by_an_earlier_segment_is_paid_for_too() -> None:
     by_first = {fold: (Segment(0, 1, fold), Segment(1, 2, (2, 2))) for fold in ((1, 1), (2, 2))}
     # The head, made just before, is folded in both; the map that both convolutions read is whole in one.
     assert segment_s(job, last, by_first[1, 1]) > segment_s(job, last, by_first[2, 2])
+
+
+def test_networks_built_alike_share_their_plans_and_others_do_not() -> None:
+    costs = Costs(Speeds(), gradient=False)
+    networks = [plain_cnn_1(), plain_cnn_1(), nn.Sequential(nn.Conv2d(1, 8, 5), nn.Flatten(), nn.Linear(8, 3))]
+    one, alike, other = (Planner(densify(net).program, costs, element_bytes=4) for net in networks)
+    assert one.dense(1, (90, 80)) is alike.dense(1, (90, 80))
+    assert one.dense(1, (90, 80)) is not other.dense(1, (90, 80))
+    with_gradient = Planner(one.program, Costs(Speeds(), gradient=True), element_bytes=4)
+    assert with_gradient.dense(1, (90, 80)) is not one.dense(1, (90, 80))

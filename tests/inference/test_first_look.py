@@ -29,6 +29,20 @@ def test_it_answers_as_the_head_of_a_trained_classifier(channels: int) -> None:
     np.testing.assert_allclose(answer, expected, atol=2e-3)
 
 
+def test_it_looks_at_every_second_pixel_and_answers_between_them() -> None:
+    looks = [
+        PixelClassifier(preset=preset("fast").model_copy(update={"finish": FinishConfig(every_px=n)})).look(IMAGE)
+        for n in (1, 2)
+    ]
+    every, second = looks
+    np.testing.assert_allclose(second.maps.numpy(), every.maps[..., ::2, ::2].numpy(), atol=1e-5)
+    # Clicks at pixels that were looked at teach both the same.
+    known = np.zeros_like(LABELS)
+    known[::2, ::2] = LABELS[::2, ::2]
+    answers = [look.predict_proba(Clicks.from_labels(known)) for look in looks]
+    np.testing.assert_allclose(answers[1][:, ::2, ::2], answers[0][:, ::2, ::2], atol=1e-3)
+
+
 def test_it_follows_the_edges_of_the_image_that_it_looked_at() -> None:
     clicks, look = Clicks.from_labels(LABELS), PixelClassifier(preset="fast").look(IMAGE)
     smooth = gaussian_filter(IMAGE, 0.7)
@@ -49,7 +63,7 @@ def test_there_is_none_without_pretrained_weights() -> None:
 
 
 def test_there_is_none_where_it_would_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clicktrain.api.pixels.MOST_BYTES", 48 * 4 * IMAGE.size - 1)
+    monkeypatch.setattr("clicktrain.api.pixels.MOST_BYTES", 48 * 4 * 48**2 - 1)  # 48 numbers for every second pixel
     assert PixelClassifier().look(IMAGE) is None
 
 

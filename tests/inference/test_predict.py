@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from clicktrain import PixelClassifier
 from clicktrain.config import FinishConfig, NetworkConfig
 from clicktrain.engine.densify import densify
 from clicktrain.errors import ClickTrainError
@@ -16,6 +17,7 @@ from clicktrain.models.features import prepare
 from clicktrain.models.fitted import FittedModel
 from clicktrain.models.nets import build_network
 from clicktrain.models.normalise import ChannelStatistics
+from tests.textures import strokes, two_textures
 from tests.training.test_training import drained
 
 MODEL = FittedModel.of(
@@ -35,6 +37,37 @@ def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int, finish: Finish
     tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
     whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def with_all_members() -> FittedModel:
+    image, truth = two_textures()
+    return PixelClassifier(preset="fast").fit(image, strokes(truth))._fitted()
+
+
+@pytest.mark.parametrize("shape", [(50, 41), (1, 90), (2, 3)])
+@pytest.mark.parametrize("tile_px", [7, 16])
+def test_tiled_equals_whole_where_members_answer_at_every_second_pixel(
+    with_all_members: FittedModel, shape: tuple[int, int], tile_px: int
+) -> None:
+    image, model = torch.rand(1, *shape), replace(with_all_members, finish=FinishConfig(every_px=2))
+    tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
+    whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+
+
+def test_every_second_pixel_is_answered_as_if_all_were(with_all_members: FittedModel) -> None:
+    image = torch.rand(1, 60, 51)
+    every, second = (
+        drained(
+            predict_tiles(
+                replace(with_all_members, finish=FinishConfig(every_px=n)), image, ChannelStatistics.of(image)
+            )
+        )
+        for n in (1, 2)
+    )
+    np.testing.assert_allclose(second[:, ::2, ::2], every[:, ::2, ::2], atol=1e-4)
+    assert np.abs(second - every).max() > 1e-3
 
 
 class FullMemory:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from clicktrain.engine.densify import densify
+from clicktrain.models.pretrained import EmbeddedHead, Embedding
 from clicktrain.models.trunk import Inlet, Trunk
 from tests.engine.comparing import assert_same
 
@@ -18,6 +19,17 @@ def test_dense_pass_equals_patch_scan(levels: int) -> None:
     dense = densify(trunk, ndim=2, fov=trunk.fov_px)
     image = noise(2, 1, trunk.fov_px + 4, trunk.fov_px + 2)
     assert_same(dense(image, strategy="dense"), dense(image, strategy="patches"), 1e-9)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+@pytest.mark.parametrize("shape_px", [(1, 1), (4, 7), (9, 6)])
+def test_every_second_pixel_is_embedded_as_among_all(levels: int, shape_px: tuple[int, int]) -> None:
+    embedding = Embedding(Trunk(width=4, levels=levels, out_channels=6)).double()
+    head = EmbeddedHead.of(embedding, torch.empty(0))
+    image = noise(1, 1, *(n + fov - 1 for n, fov in zip(shape_px, head.fov, strict=True)))
+    every, second = head.embed(image), head.embed(image, every_px=2)
+    assert every.shape[2:] == shape_px
+    assert_same(second, every[:, :, ::2, ::2], 1e-9)
 
 
 @pytest.mark.parametrize("levels", [1, 3, 5])

@@ -312,7 +312,7 @@ class PixelClassifier:
         if tensor.ndim == 4:
             return look_into(head, tensor, statistics, finish)
         told = self._settings.network.context == "global"
-        if embedded_bytes(tensor, told=told) > MOST_BYTES:
+        if embedded_bytes(tensor, finish, told=told) > MOST_BYTES:
             return None
         overview = overview_of(tensor, head) if told else None
         return run_to_end(look_at(head, tensor, statistics, finish, overview=overview), progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, prod
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from clicktrain.engine.cover import Cover, bounding_side, count_windows, cover, sides_to_try
@@ -11,7 +12,7 @@ from clicktrain.engine.places import Places, needed_places
 from clicktrain.engine.plan import DensePlan, Pass, plan_dense
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from torch import Tensor
 
@@ -27,7 +28,10 @@ _PLACES_WORK = 30
 _PLANNING_SHARE = 0.25
 # Below this, planning takes longer than any other way could save.
 _SURE_S = 2.5e-3
-_MOST_PLANS = 64
+# Networks of one structure, such as those of a model that is trained anew after every stroke, share their plans.
+_MOST_PLANS = 256
+_PLANS: dict[Hashable, list[DensePlan]] = {}
+_LOCK = Lock()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,7 +62,7 @@ class SelectedPlan:
 
 
 class Planner:
-    """Plans passes of one program on one device, and remembers them.
+    """Plans passes of one program on one device; the plans are remembered, for all programs of its structure.
 
     Parameters
     ----------
@@ -69,16 +73,20 @@ class Planner:
 
     def __init__(self, program: Program, costs: Costs, element_bytes: int) -> None:
         self.program, self.costs, self.element_bytes = program, costs, element_bytes
-        self._plans: dict[tuple[int, tuple[int, ...], Folding], list[DensePlan]] = {}
 
     def dense(self, batch: int, shape_px: tuple[int, ...], folding: Folding = "auto") -> list[DensePlan]:
         """Cheapest plans up to every step; for about as many images, as a plan holds for any number of them."""
-        key = (1 << (batch - 1).bit_length(), shape_px, folding)
-        if key not in self._plans:
-            while len(self._plans) >= _MOST_PLANS:
-                del self._plans[next(iter(self._plans))]
-            self._plans[key] = plan_dense(Pass(self.program, key[0], shape_px, self.costs, self.element_bytes), folding)
-        return self._plans[key]
+        most = 1 << (batch - 1).bit_length()
+        key = (self.program.structure, most, shape_px, folding, self.costs, self.element_bytes)
+        with _LOCK:
+            plans = _PLANS.get(key)
+        if plans is None:
+            plans = plan_dense(Pass(self.program, most, shape_px, self.costs, self.element_bytes), folding)
+            with _LOCK:
+                while len(_PLANS) >= _MOST_PLANS:
+                    del _PLANS[next(iter(_PLANS))]
+                _PLANS[key] = plans
+        return plans
 
     def whole(self, batch: int, scores_px: tuple[int, ...]) -> tuple[Literal["patches", "dense"], float, DensePlan]:
         """Cheapest way to score all patches of images."""

@@ -8,7 +8,7 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from torch import Tensor
 
@@ -125,6 +125,12 @@ class Program:
     def ndim(self) -> int:
         """Number of spatial axes."""
         return len(self.fov)
+
+    @cached_property
+    def structure(self) -> Hashable:
+        """All that a plan depends on: programs of equal structure have the same plans, whatever their parameters."""
+        steps = tuple((s.inputs, s.grid, s.channels, s.work, s.window, s.random) for s in self.steps)
+        return steps, self.output, self.fov, self.in_channels
 
     def scores_px(self, image_px: Sequence[int]) -> tuple[int, ...]:
         """Scores per axis of an image of `image_px`."""

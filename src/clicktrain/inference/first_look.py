@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,13 @@ from clicktrain.clicks import check_trainable
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.errors import ClicksError
 from clicktrain.inference.finish import finished, wanted_guide
+from clicktrain.inference.known import KnownRegion, read_off
 from clicktrain.inference.predict import LEAST_PX, TILE_PX, region_of
 from clicktrain.models.features import grey_view, prepare
 from clicktrain.models.pretrained import CODE_CHANNELS
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from torch import Tensor
 
@@ -34,13 +36,15 @@ MOST_BYTES = 1 << 30
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FirstLook:
-    """The embedding of every pixel of an image.
+    """The embedding of an image, of every so many pixels as `finish` tells.
 
     Parameters
     ----------
     head : EmbeddedHead
         Whose coefficients do not matter.
-    maps : Tensor of shape (1, D, Y, X)
+    maps : Tensor of shape (1, D, y, x)
+    shape_px : tuple of int
+        (Y, X) of the image.
     guide : ndarray of shape (Y, X), optional
         What the image shows, if `finish` asks for it.
     finish : FinishConfig
@@ -48,6 +52,7 @@ class FirstLook:
 
     head: EmbeddedHead
     maps: Tensor
+    shape_px: tuple[int, ...]
     guide: FloatArray | None
     finish: FinishConfig
 
@@ -70,23 +75,31 @@ class FirstLook:
             If the clicks are of one class only, or were made for an image of another shape.
         """
         check_trainable([clicks])
-        if clicks.shape_px != tuple(self.maps.shape[2:]):
+        if clicks.shape_px != self.shape_px:
             raise ClicksError(
-                f"clicks must be made for an image of shape {tuple(self.maps.shape[2:])}, got {clicks.shape_px}. "
+                f"clicks must be made for an image of shape {self.shape_px}, got {clicks.shape_px}. "
                 "Look at the image that was clicked."
             )
         with torch.inference_mode():
-            rows, columns = torch.from_numpy(clicks.positions_px).to(self.maps.device).T
-            clicked = self.maps[0, :, rows, columns].T
+            clicked = read_off(self.maps[0], clicks.positions_px, self.finish.every_px)
             targets = torch.searchsorted(torch.tensor(clicks.present), torch.from_numpy(clicks.classes))
             head = self.head.fitted(clicked, targets, len(clicks.present))
-            probabilities: FloatArray = head.probabilities_of(self.maps).cpu().numpy()
+            known = _known((0, 0), self.shape_px, self.shape_px, self.finish)
+            probabilities: FloatArray = known.between(head.probabilities_of(self.maps)).cpu().numpy()
         return finished(probabilities, self.guide, self.finish, len(clicks))
 
 
-def embedded_bytes(image: Tensor, *, told: bool) -> int:
+def embedded_bytes(image: Tensor, finish: FinishConfig, *, told: bool) -> int:
     """Memory that the embedding of an image (C, Y, X) takes, more of it if it is told where in the image pixels lie."""
-    return image.element_size() * image[0].numel() * _channels(told)
+    return image.element_size() * math.prod(_grid(image.shape[1:], finish)) * _channels(told)
+
+
+def _grid(shape_px: Sequence[int], finish: FinishConfig) -> tuple[int, ...]:
+    return tuple(-(-n // finish.every_px) for n in shape_px)
+
+
+def _known(origin: Sequence[int], size: Sequence[int], shape_px: Sequence[int], finish: FinishConfig) -> KnownRegion:
+    return KnownRegion.around(origin, size, shape_px, (finish.every_px,) * 2)
 
 
 def _channels(told: bool) -> int:
@@ -101,7 +114,7 @@ def look_at(
     *,
     overview: Overview | None = None,
 ) -> Generator[Progress, None, FirstLook]:
-    """Embed every pixel of an image, tile by tile.
+    """Embed an image, tile by tile.
 
     Parameters
     ----------
@@ -131,17 +144,20 @@ def look_at(
     prepared = grey_view(coloured)
     tile = even_tile(prepared.shape_px, TILE_PX[2], (1, 1))
     tiles = ShrinkingTiles(prepared.shape_px, tile, head.fov, LEAST_PX[2])
-    maps = image.new_empty((1, _channels(overview is not None), *prepared.shape_px))
+    every_px = finish.every_px
+    maps = image.new_empty((1, _channels(overview is not None), *_grid(prepared.shape_px, finish)))
     while tiles:
         yield tiles.progress("features")
-        rows, columns = tiles.first.inner
-        origin, size = region_of(tiles.first)
-        window = prepared.window(origin, size, head.fov)
+        region = _known(*region_of(tiles.first), prepared.shape_px, finish)
+        corner = region.corner
+        window = prepared.window(corner, region.extent, head.fov)
+        here = [slice(along.numbers[0] // every_px, along.numbers[-1] // every_px + 1) for along in region.along]
         try:
             with torch.inference_mode():
-                maps[:, :, rows, columns] = prepared.with_codes(head.embed(window), origin)
+                embedded = head.embed(window, every_px=every_px)
+                maps[(slice(None), slice(None), *here)] = prepared.with_codes(embedded, corner, every_px=every_px)
         except (RuntimeError, MemoryError) as error:
             tiles.shrink(error)
         else:
             tiles.finish()
-    return FirstLook(head, maps, wanted_guide(coloured, finish), finish)
+    return FirstLook(head, maps, prepared.shape_px, wanted_guide(coloured, finish), finish)

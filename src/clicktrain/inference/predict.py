@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.engine.state import with_state
 from clicktrain.inference.finish import finishing, wanted_guide
-from clicktrain.inference.slices import KnownSlices, slice_step
+from clicktrain.inference.known import KnownPlaces, KnownRegion, slice_step
 from clicktrain.kernels.regular_conv.aten import channels_last
 from clicktrain.models.blend import blended
 from clicktrain.models.features import grey_view, prepare, stem_features
@@ -37,6 +38,8 @@ __all__ = ["LEAST_PX", "TILE_PX", "predict_tiles", "region_of"]
 TILE_PX = {2: (256, 256), 3: (32, 128, 128)}
 # What tiles may shrink to where memory runs out; their surroundings are larger than that.
 LEAST_PX = {2: (16, 16), 3: (8, 16, 16)}
+# Neighbours this close together look alike: an answer may lie between theirs.
+_NEAR_PX = 1.5
 
 
 def predict_tiles(
@@ -100,18 +103,19 @@ def _classify(
 ) -> Generator[Progress, None, FloatArray]:
     """Probabilities (K, [slices,] rows, columns) of the first tile."""
     origin, size = region_of(tiles.first)
+    region = KnownRegion.around(origin, size, prepared.shape_px, _steps(model))
     answers: dict[str, Tensor] = {}
     with torch.inference_mode():
         raw = stem_features(model.net, prepared, origin, size, model.context_fov)
     if model.forest is not None:
         yield tiles.progress("predicting")
-        answers["trees"] = _by_forest(model, model.forest, raw)
+        answers["trees"] = _by_forest(model, model.forest, raw, region)
     yield tiles.progress("predicting", half_done=True)
     with torch.inference_mode():
         answers["context"] = _by_context(model, raw, selections)
     if model.embedded is not None:
         yield tiles.progress("predicting", half_done=True)
-        answers["embedding"] = yield from _by_embedding(model, model.embedded, grey, tiles)
+        answers["embedding"] = yield from _by_embedding(model, model.embedded, grey, region, tiles)
     with torch.inference_mode():
         probabilities: FloatArray = blended(answers, model.n_clicks, ndim=model.ndim).cpu().numpy()
     return probabilities
@@ -127,38 +131,49 @@ def _by_context(model: FittedModel, raw: Tensor, selections: Sequence[dict[str, 
     return F.softmax(torch.stack(scores).mean(dim=0), dim=1)[0]
 
 
-def _by_forest(model: FittedModel, forest: Forest, raw: Tensor) -> Tensor:
+def _by_forest(model: FittedModel, forest: Forest, raw: Tensor, region: KnownRegion) -> Tensor:
+    """Probabilities in a region, given features that begin as far before it as the context network sees."""
     margins = [(n - 1) // 2 for n in model.context_fov]
-    window = [slice(m, n - m) for m, n in zip(margins, raw.shape[2:], strict=True)]
-    inner = raw[0][(slice(None), *window)]
+    starts = [corner - first + m for corner, first, m in zip(region.corner, region.origin, margins, strict=True)]
+    axes = zip(starts, region.extent, _steps(model), strict=True)
+    inner = raw[0][(slice(None), *[slice(start, start + extent, step) for start, extent, step in axes])]
     rows = inner.movedim(0, -1).reshape(-1, len(inner)).cpu().numpy()
-    return torch.from_numpy(forest.probabilities(rows)).to(raw).T.reshape(-1, *inner.shape[1:])
+    return region.between(torch.from_numpy(forest.probabilities(rows)).to(raw).T.reshape(-1, *inner.shape[1:]))
+
+
+def _steps(model: FittedModel) -> tuple[int, ...]:
+    """How many pixels to go on, along each axis, to the next one that trees and embedding answer at."""
+    every_px = model.finish.every_px
+    return tuple(every_px if distance_px < _NEAR_PX else 1 for distance_px in model.spacing_px)
 
 
 def _by_embedding(
-    model: FittedModel, head: EmbeddedHead, grey: PreparedImage, tiles: ShrinkingTiles
+    model: FittedModel, head: EmbeddedHead, grey: PreparedImage, region: KnownRegion, tiles: ShrinkingTiles
 ) -> Generator[Progress, None, Tensor]:
     if model.ndim == 3:
-        return (yield from _by_slices(model, head, grey, tiles))
-    origin, size = region_of(tiles.first)
+        return (yield from _by_slices(model, head, grey, region, tiles))
+    every_px = model.finish.every_px
     with torch.inference_mode():
-        return head.probabilities_of(grey.with_codes(head.embed(grey.window(origin, size, head.fov)), origin))
+        maps = head.embed(grey.window(region.corner, region.extent, head.fov), every_px=every_px)
+        return region.between(head.probabilities_of(grey.with_codes(maps, region.corner, every_px=every_px)))
 
 
 def _by_slices(
-    model: FittedModel, head: EmbeddedHead, grey: PreparedImage, tiles: ShrinkingTiles
+    model: FittedModel, head: EmbeddedHead, grey: PreparedImage, region: KnownRegion, tiles: ShrinkingTiles
 ) -> Generator[Progress, None, Tensor]:
     """Probabilities of a tile of a volume: slices some way apart are embedded, those between lie between."""
-    (first, *corner), (count, *sides) = region_of(tiles.first)
-    known = KnownSlices.around(first, count, length=grey.shape_px[0], step=slice_step(model.spacing_px[0]))
+    first, count = region.origin[0], region.size[0]
+    step = slice_step(model.spacing_px[0])
+    slices = KnownPlaces.around(first, count, length=grey.shape_px[0], step=step, with_last=True)
+    region = replace(region, along=(slices, *region.along[1:]))
     parts: list[Tensor] = []
-    for number in known.numbers:
+    for number in slices.numbers:
         if parts:
             yield tiles.progress("predicting", half_done=True)
-        window = grey.window((number, *corner), (1, *sides), head.fov_among(3))
+        window = grey.window((number, *region.corner[1:]), (1, *region.extent[1:]), head.fov_among(3))
         with torch.inference_mode():
-            parts.append(head.probabilities_of(head.embed(window)))
-    return known.between(torch.cat(parts, dim=1), first, count)
+            parts.append(head.probabilities_of(head.embed(window, every_px=model.finish.every_px)))
+    return region.between(torch.cat(parts, dim=1))
 
 
 def region_of(tile: Tile) -> tuple[tuple[int, ...], tuple[int, ...]]:

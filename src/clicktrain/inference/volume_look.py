@@ -12,9 +12,12 @@ import torch
 from clicktrain.clicks import check_trainable
 from clicktrain.errors import ClicksError
 from clicktrain.inference.finish import finished, wanted_guide
+from clicktrain.inference.known import KnownRegion, read_off
 from clicktrain.models.features import grey_view, prepare
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from clicktrain.clicks import Clicks
@@ -81,18 +84,26 @@ class VolumeLook:
                 "Look at the volume that was clicked."
             )
         slices = self._embedded(clicks)
-        used = np.isin(clicks.positions_px[:, 0], slices)
-        place, rows, columns = clicks.positions_px[used].T
         with torch.inference_mode():
+            head = self._fitted(clicks, slices.tolist())
             maps = torch.stack([self._maps[number] for number in slices.tolist()], dim=2)
-            clicked = maps[0][:, np.searchsorted(slices, place), rows, columns].T
-            targets = torch.from_numpy(np.searchsorted(clicks.present, clicks.classes[used]))
-            head = self.head.fitted(clicked, targets, len(clicks.present))
-            found: FloatArray = head.probabilities_of(maps).cpu().numpy()
+            shape = (len(slices), *self.grey.shape_px[1:])
+            region = KnownRegion.around((0, 0, 0), shape, shape, (1, *(self.finish.every_px,) * 2))
+            found: FloatArray = region.between(head.probabilities_of(maps)).cpu().numpy()
         answer = np.full((len(found), *self.grey.shape_px), 1 / len(found), np.float32)
         guide = None if self.guide is None else self.guide[slices]
         answer[:, slices] = finished(found, guide, self.finish, len(clicks), spacing_px=_SLICES_APART)
         return answer
+
+    def _fitted(self, clicks: Clicks, slices: Sequence[int]) -> EmbeddedHead:
+        """Fit the head to the clicks in some slices."""
+        inside = [clicks.positions_px[:, 0] == number for number in slices]
+        clicked = [
+            read_off(self._maps[number][0], clicks.positions_px[mine, 1:], self.finish.every_px)
+            for number, mine in zip(slices, inside, strict=True)
+        ]
+        targets = [np.searchsorted(clicks.present, clicks.classes[mine]) for mine in inside]
+        return self.head.fitted(torch.cat(clicked), torch.from_numpy(np.concatenate(targets)), len(clicks.present))
 
     def _embedded(self, clicks: Clicks) -> IntArray:
         """Numbers of the clicked slices, ascending, which are embedded now."""
@@ -104,7 +115,8 @@ class VolumeLook:
             rows, columns = self.grey.shape_px[1:]
             window = self.grey.window((number, 0, 0), (1, rows, columns), self.head.fov_among(3))
             with torch.inference_mode():
-                self._maps[number] = self.head.embed(window)[:, :, 0]
+                maps = self.head.embed(window, every_px=self.finish.every_px)
+                self._maps[number] = maps[:, :, 0]
         most = max(len(wanted), _MOST_BYTES // max(1, _bytes(self._maps[int(wanted[0])])))
         while len(self._maps) > most:
             self._maps.popitem(last=False)

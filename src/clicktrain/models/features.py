@@ -65,11 +65,19 @@ class PreparedImage:
         parts = [slice(start, start + n + f - 1) for start, n, f in zip(starts, size, fov, strict=True)]
         return self.padded[(slice(None), slice(None), *parts)]
 
-    def with_codes(self, maps: Tensor, origin: Sequence[int]) -> Tensor:
-        """Put the overview's codes beside maps (1, F, [Z,] Y, X) that begin at pixel `origin`, if there are any."""
+    def with_codes(self, maps: Tensor, origin: Sequence[int], *, every_px: int = 1) -> Tensor:
+        """Put the overview's codes, if there are any, beside maps of pixels from `origin` on.
+
+        Parameters
+        ----------
+        maps : Tensor of shape (1, F, [Z,] Y, X)
+        origin : sequence of int
+        every_px : int
+            Distance of the maps' pixels.
+        """
         if self.overview is None:
             return maps
-        return torch.cat((maps, self.overview.region(origin, maps.shape[2:])), dim=1)
+        return torch.cat((maps, self.overview.region(origin, maps.shape[2:], every_px=every_px)), dim=1)
 
     def with_codes_at(self, values: Tensor, positions_px: Tensor) -> Tensor:
         """Put the overview's codes beside values (N, F) of single pixels, if there are any."""

@@ -43,13 +43,15 @@ class Overview:
     codes: Tensor
     shape_px: tuple[int, ...]
 
-    def region(self, origin: Sequence[int], size: Sequence[int]) -> Tensor:
-        """Interpolate linearly at every pixel of a region, which may reach over the image's border.
+    def region(self, origin: Sequence[int], size: Sequence[int], *, every_px: int = 1) -> Tensor:
+        """Interpolate linearly at pixels of a region, which may reach over the image's border.
 
         Parameters
         ----------
         origin, size : sequence of int
-            First pixel and number of pixels, (y, x).
+            First pixel and number of pixels wanted, (y, x).
+        every_px : int
+            Distance of pixels wanted.
 
         Returns
         -------
@@ -58,7 +60,7 @@ class Overview:
         """
         values = self.codes
         for axis, (first, count) in enumerate(zip(origin, size, strict=True), start=2):
-            places = torch.arange(first, first + count, device=values.device)
+            places = torch.arange(first, first + count * every_px, every_px, device=values.device)
             values = self._between(values, axis, places)
         return values
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from clicktrain.models.stem import correlate_separably, gaussian_kernels
 
-__all__ = ["Inlet", "Trunk"]
+__all__ = ["BehindHalving", "Inlet", "Trunk"]
 
 
 def centre(values: Tensor, margin_px: int) -> Tensor:
@@ -89,6 +89,8 @@ class Trunk(nn.Module):
     ----------
     fov_px : int
         Side of the patch.
+    behind_px : int
+        Side of the patch after its first halving.
 
     References
     ----------
@@ -109,6 +111,7 @@ class Trunk(nn.Module):
         self.activation = nn.ReLU()
         # Halved `levels` times, from 2 ** (levels + 2) - 3 down to 1, after the inlet.
         self.fov_px = self.inlet.exact_fov[0] - 1 + 2 ** (levels + 2) - 3
+        self.behind_px = 2 ** (levels + 1) - 3
         # What lies around the patch's centre after the first convolution, and after each that halves.
         self._centres_px = [2 ** (levels + 1) - 3, *(2 ** (levels - level) - 2 for level in range(levels))]
 
@@ -125,11 +128,58 @@ class Trunk(nn.Module):
         Tensor of shape (B, out_channels, 1, 1)
         """
         values = self.activation(self.first(self.inlet(patch)))
-        gathered = [centre(self.taken[0](values), self._centres_px[0])]
-        for level, halving in enumerate(self.halving):
-            if level:
-                values = centre(values, 1) + self.activation(self.keeping[level - 1](values))
-            values = self.activation(halving(values))
+        near = centre(self.taken[0](values), self._centres_px[0])
+        return self.mixed(near, self.behind(self.activation(self.halving[0](values))))
+
+    def behind(self, values: Tensor) -> Tensor:
+        """What is taken from all levels but the first, (B, C, 1, 1), given the patch after its first halving."""
+        gathered = [centre(self.taken[1](values), self._centres_px[1])]
+        for level in range(1, self.levels):
+            values = centre(values, 1) + self.activation(self.keeping[level - 1](values))
+            values = self.activation(self.halving[level](values))
             gathered.append(centre(self.taken[level + 1](values), self._centres_px[level + 1]))
-        embedding: Tensor = self.mix(self.activation(torch.cat(gathered, dim=1)))
+        return torch.cat(gathered, dim=1)
+
+    def mixed(self, near: Tensor, far: Tensor) -> Tensor:
+        """Mix what was taken from the first level, and from the others, to the embedding."""
+        embedding: Tensor = self.mix(self.activation(torch.cat((near, far), dim=1)))
         return embedding
+
+    def halved(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute what the embedding of every second pixel needs of all pixels.
+
+        Parameters
+        ----------
+        image : Tensor of shape (B, 1, 2 y + fov - 2, 2 x + fov - 2)
+
+        Returns
+        -------
+        near : Tensor of shape (B, C, y, x)
+            What is taken from the first level at pixels 0, 2, 4, ...
+        values : Tensor of shape (B, width, y + f - 1, x + f - 1)
+            After the first halving; f is `behind_px`.
+        """
+        values = self.activation(self.first(self.inlet(image)))
+        centres = centre(values, self._centres_px[0])[:, :, ::2, ::2]
+        return self.taken[0](centres), self.activation(self.halving[0](values))
+
+
+class BehindHalving(nn.Module):
+    """What a trunk does with a patch after its first halving, a patch network of its own.
+
+    At every second pixel of an image the first halving is a stride as in the patch; behind it the patches lie side by
+    side again.
+
+    Parameters
+    ----------
+    trunk : Trunk
+        Whose parameters it uses.
+    """
+
+    def __init__(self, trunk: Trunk) -> None:
+        super().__init__()
+        self.trunk = trunk
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return `trunk.behind(values)`."""
+        return self.trunk.behind(values)

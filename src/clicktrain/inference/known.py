@@ -1,0 +1,156 @@
+"""At which places of an image answers are computed, and what lies between them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from clicktrain.types import IntArray
+
+__all__ = ["KnownPlaces", "KnownRegion", "read_off", "slice_step"]
+
+# Slices this close together look alike: to skip those between changes scores by less than other strokes would.
+_STEP_PX = 3.0
+
+
+def slice_step(slice_distance_px: float) -> int:
+    """How many slices to go on to the next one that is looked at."""
+    return math.ceil(_STEP_PX / slice_distance_px)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPlaces:
+    """Places along an axis that are looked at.
+
+    Parameters
+    ----------
+    numbers : tuple of int
+        Ascending. They are the same whatever part of the axis they are asked for.
+    """
+
+    numbers: tuple[int, ...]
+
+    @classmethod
+    def around(cls, first: int, count: int, *, length: int, step: int, with_last: bool = False) -> KnownPlaces:
+        """Choose the places that `count` ones from `first` on lie on or between.
+
+        Parameters
+        ----------
+        first, count : int
+        length : int
+            Places along the whole axis, the first of which is always known.
+        step : int
+        with_last : bool
+            Whether the last one is known as well, even if it lies closer than `step` to the one before.
+        """
+        numbers = list(range(0, length, step))
+        if with_last and numbers[-1] != length - 1:
+            numbers.append(length - 1)
+        before = max(number for number in numbers if number <= first)
+        after = min((number for number in numbers if number >= first + count - 1), default=numbers[-1])
+        return cls(tuple(number for number in numbers if before <= number <= after))
+
+    def between(self, values: Tensor, axis: int, first: int, count: int) -> Tensor:
+        """Interpolate linearly along an axis; beyond the last known place all is as there.
+
+        Parameters
+        ----------
+        values : Tensor
+            As long as there are known places along `axis`.
+        axis : int
+        first, count : int
+            Places wanted.
+
+        Returns
+        -------
+        Tensor
+            `count` long along `axis`.
+        """
+        wanted = range(first, first + count)
+        if tuple(wanted) == self.numbers:
+            return values
+        known = torch.tensor(self.numbers, device=values.device)
+        places = torch.arange(wanted.start, wanted.stop, device=values.device).clamp_max(self.numbers[-1])
+        after = torch.searchsorted(known, places)
+        before = (after - 1).clamp_min(0)
+        gap = (known[after] - known[before]).clamp_min(1)
+        share = ((known[after] - places) / gap).to(values.dtype)
+        share = share.view(-1, *(1,) * (values.ndim - 1 - axis))
+        return values.index_select(axis, before) * share + values.index_select(axis, after) * (1 - share)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRegion:
+    """A region of an image, and the places that its answers are read off from.
+
+    Parameters
+    ----------
+    origin, size : tuple of int
+        First pixel and number of pixels, ([z,] y, x).
+    along : tuple of KnownPlaces
+        For each axis.
+    """
+
+    origin: tuple[int, ...]
+    size: tuple[int, ...]
+    along: tuple[KnownPlaces, ...]
+
+    @classmethod
+    def around(
+        cls, origin: Sequence[int], size: Sequence[int], shape_px: Sequence[int], steps: Sequence[int]
+    ) -> KnownRegion:
+        """Choose places on a regular grid, `steps` apart along each axis of an image of `shape_px`."""
+        axes = zip(origin, size, shape_px, steps, strict=True)
+        along = [KnownPlaces.around(first, count, length=length, step=step) for first, count, length, step in axes]
+        return cls(tuple(origin), tuple(size), tuple(along))
+
+    @property
+    def corner(self) -> tuple[int, ...]:
+        """First known place along each axis."""
+        return tuple(places.numbers[0] for places in self.along)
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Pixels from the first known place to the last, along each axis."""
+        return tuple(places.numbers[-1] - places.numbers[0] + 1 for places in self.along)
+
+    def between(self, values: Tensor) -> Tensor:
+        """Interpolate linearly, giving (K, *size), between values of shape (K, *number of known places)."""
+        for axis, (places, first, count) in enumerate(zip(self.along, self.origin, self.size, strict=True), start=1):
+            values = places.between(values, axis, first, count)
+        return values
+
+
+def read_off(values: Tensor, positions_px: IntArray, every_px: int) -> Tensor:
+    """Interpolate linearly at single pixels.
+
+    Parameters
+    ----------
+    values : Tensor of shape (D, y, x)
+        Known at every so many pixels of an image, from the first on.
+    positions_px : ndarray of shape (N, 2), int64
+        Rows and columns.
+    every_px : int
+
+    Returns
+    -------
+    Tensor of shape (N, D)
+    """
+    places = torch.from_numpy(positions_px).to(values.device)
+    before, rest = places // every_px, (places % every_px).to(values.dtype) / every_px
+    after = torch.minimum(before + 1, torch.tensor(values.shape[1:], device=values.device) - 1)
+    found = values.new_zeros((len(places), len(values)))
+    for ends in product((0, 1), repeat=2):
+        rows, columns = ((after if end else before)[:, axis] for axis, end in enumerate(ends))
+        shares = [rest[:, axis] if end else 1 - rest[:, axis] for axis, end in enumerate(ends)]
+        found += (values[:, rows, columns] * (shares[0] * shares[1])).T
+    return found
