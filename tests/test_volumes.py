@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -171,6 +172,7 @@ def test_a_first_look_answers_in_the_clicked_slices() -> None:
 
 def test_a_first_look_answers_as_the_head_of_a_trained_classifier(fitted: PixelClassifier) -> None:
     look = fast(pretrained=True).look(VOLUME, axes="ZYX")
+    look = replace(look, finish=look.finish.model_copy(update={"every_px": 1}))
     clicks = Clicks.from_labels(LABELS)
     answer = look.predict_proba(clicks)
     slices = np.unique(clicks.positions_px[:, 0])
