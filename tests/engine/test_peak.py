@@ -88,7 +88,7 @@ class Case:
         elif strategy != "patches":
             places = self.positions()
             if strategy == "selected":
-                self.plan = planner.selected(places, self.scores_px, bounding_side(places))
+                self.plan = planner.selected(places, self.scores_px, bounding_side(places, self.scores_px))
             else:
                 make = planner.windows if strategy == "windows" else planner.patches
                 self.plan = make(places, self.scores_px)

@@ -177,3 +177,14 @@ def test_unknown_strategy_is_refused() -> None:
         BackendError, match="strategy must be one of auto, windows, dense, selected, patches, got 'magic'"
     ):
         densify(small_net()).at(torch.zeros(1, 1, 20, 20, dtype=torch.double), torch.tensor([[0, 0]]), "magic")
+
+
+def test_strategy_that_is_found_once_is_the_one_taken_by_itself() -> None:
+    net = densify(plain_cnn_1().double())
+    image = torch.rand(1, 3, 145, 145, dtype=torch.double)
+    near = torch.cartesian_prod(torch.arange(12), torch.arange(12))
+    assert net.strategy_at(image, near[:1]) == "patches"
+    assert net.strategy_at(image, near) != "patches"
+    for positions in (near[:1], near):
+        taken = net.at(image, positions, net.strategy_at(image, positions))
+        assert_same(taken, net.at(image, positions), 1e-9)

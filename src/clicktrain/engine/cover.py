@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Cover", "bounding_side", "count_windows", "cover", "sides_to_try"]
 
+# Binary digits of a side that are kept behind the first one.
+_BITS_KEPT = 3
+
 
 @dataclass(frozen=True, eq=False)
 class Cover:
@@ -70,15 +73,25 @@ def count_windows(positions: Tensor, side_px: tuple[int, ...]) -> int:
     return len(torch.unique(_window_keys(positions, side_px)[0]))
 
 
-def bounding_side(positions: Tensor) -> tuple[int, ...]:
-    """Shape of the one window that holds all positions of every image."""
+def bounding_side(positions: Tensor, scores_px: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of one window that holds all positions of every image, hardly larger than it must be.
+
+    Sides go in steps of an eighth of a power of two, within the score map `scores_px`: positions that are drawn again
+    and again from the same clicks then meet shapes that were planned before.
+    """
     places = positions[:, 1:]
-    return tuple((places.amax(0) - places.amin(0) + 1).tolist())
+    sides = (places.amax(0) - places.amin(0) + 1).tolist()
+    return tuple(min(_rounded_up(side), n) for side, n in zip(sides, scores_px, strict=True))
 
 
-def sides_to_try(positions: Tensor) -> list[tuple[int, ...]]:
+def _rounded_up(side_px: int) -> int:
+    step = 1 << max(0, side_px.bit_length() - 1 - _BITS_KEPT)
+    return -(-side_px // step) * step
+
+
+def sides_to_try(positions: Tensor, scores_px: tuple[int, ...]) -> list[tuple[int, ...]]:
     """Shapes of windows from one score to all: powers of two, cut to the box around all positions."""
-    whole = bounding_side(positions)
+    whole = bounding_side(positions, scores_px)
     powers = [2**i for i in range((max(whole) - 1).bit_length())]
     sides = [tuple(min(p, n) for n in whole) for p in powers] + [whole]
     return list(dict.fromkeys([(1,) * len(whole), *sides]))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from clicktrain.engine.program import Program
     from clicktrain.engine.refine import Refinement
 
-__all__ = ["DenseNetwork"]
+__all__ = ["DenseNetwork", "SelectedStrategy"]
 
 ForwardStrategy = Literal["auto", "dense", "fragments", "selected", "patches"]
 SelectedStrategy = Literal["auto", "windows", "dense", "selected", "patches"]
@@ -212,9 +212,22 @@ class DenseNetwork(nn.Module):
             return in_fast_type(self.module, image, lambda values: self._score_at(values, places, strategy))
         return self._score_at(image, places, strategy)
 
+    def strategy_at(self, image: Tensor, positions: Tensor) -> SelectedStrategy:
+        """Strategy that `at` takes by itself, with or without gradient as it is now.
+
+        To find it takes a while. Whoever scores as many positions again, drawn from the same ones, may find it once.
+
+        Parameters
+        ----------
+        image, positions : Tensor
+            As for `at`; one position at least.
+        """
+        scores_px = self.scores_px(image)
+        return self.planner(image).at(with_batch(positions, len(image), scores_px), scores_px).strategy
+
     def _score_at(self, image: Tensor, places: Tensor, strategy: SelectedStrategy) -> Tensor:
         scores_px, planner = self.scores_px(image), self.planner(image)
-        whole_px = bounding_side(places)
+        whole_px = bounding_side(places, scores_px)
         if strategy == "selected":
             plan = planner.selected(places, scores_px, whole_px)
         elif strategy in ("windows", "dense"):

@@ -26,6 +26,8 @@ __all__ = ["Planner", "SelectedPlan"]
 _PLACES_WORK = 30
 # The share of a pass that may be spent on finding out whether another way is faster.
 _PLANNING_SHARE = 0.25
+# Patches as they are must be predicted to take so much longer: a plan of many small operations rarely keeps its word.
+_WORTH = 0.75
 # Below this, planning takes longer than any other way could save.
 _SURE_S = 2.5e-3
 # Networks of one structure, such as those of a model that is trained anew after every stroke, share their plans.
@@ -104,20 +106,22 @@ class Planner:
         self, positions: Tensor, scores_px: tuple[int, ...], side_px: tuple[int, ...] | None = None
     ) -> SelectedPlan:
         """Plan that scores all of every window; of the cheapest side where none is given."""
-        side_px = side_px or self._cheapest_side(positions, 1, inf) or bounding_side(positions)
+        side_px = side_px or self._cheapest_side(positions, scores_px, 1, inf) or bounding_side(positions, scores_px)
         covering = cover(positions, scores_px, side_px)
         plan = self.dense(len(covering.corners), self.program.image_px(side_px))[-1]
         seconds = self._windows_s(len(covering.corners), side_px)
         return SelectedPlan("windows", seconds, covering, plan, len(self.program.steps), {})
 
-    def _cheapest_side(self, positions: Tensor, unique: int, below_s: float) -> tuple[int, ...] | None:
+    def _cheapest_side(
+        self, positions: Tensor, scores_px: tuple[int, ...], unique: int, below_s: float
+    ) -> tuple[int, ...] | None:
         """Side of the windows that are predicted to take the least time, if that is less than `below_s`.
 
         `unique` is a number of different positions that there are at least.
         """
         best = None
         # Large ones first: where there are many positions, they rule the small ones out.
-        for side_px in reversed(sides_to_try(positions)):
+        for side_px in reversed(sides_to_try(positions, scores_px)):
             # Most sides are out by their arithmetic alone, before windows are counted and planned.
             least_s = self.costs.least_s(self.program, side_px)
             if least_s * -(-unique // prod(side_px)) >= below_s:
@@ -151,19 +155,19 @@ class Planner:
 
     def at(self, positions: Tensor, scores_px: tuple[int, ...]) -> SelectedPlan:
         """Cheapest way to score chosen patches."""
-        best = self.patches(positions, scores_px)
+        patches = best = self.patches(positions, scores_px)
         # One patch alone has nobody to share with.
         if best.seconds < _SURE_S or len(best.covering.corners) == 1:
             return best
-        side_px = self._cheapest_side(positions, len(best.covering.corners), best.seconds)
+        side_px = self._cheapest_side(positions, scores_px, len(best.covering.corners), best.seconds)
         if side_px is not None:
             best = self.windows(positions, scores_px, side_px)
-        for tried_px in dict.fromkeys((best.covering.side_px, bounding_side(positions))):
+        for tried_px in dict.fromkeys((best.covering.side_px, bounding_side(positions, scores_px))):
             # What the places cost is known before they are found; few patches do not wait for them.
             places_s = self._places_s(count_windows(positions, tried_px), tried_px)
             if places_s <= _PLANNING_SHARE * best.seconds:
                 best = min(best, self.selected(positions, scores_px, tried_px), key=lambda plan: plan.seconds)
-        return best
+        return best if best.seconds < _WORTH * patches.seconds else patches
 
     def _first_start(self) -> int:
         """First step that may run at needed places only: behind all that can only run on maps."""

@@ -12,9 +12,9 @@ from clicktrain.clicks import check_trainable
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.errors import ClicksError
 from clicktrain.inference.finish import finished, wanted_guide
-from clicktrain.inference.known import KnownRegion, read_off
 from clicktrain.inference.predict import LEAST_PX, TILE_PX, region_of
 from clicktrain.models.features import grey_view, prepare
+from clicktrain.models.known import KnownRegion, read_off
 from clicktrain.models.pretrained import CODE_CHANNELS
 
 if TYPE_CHECKING:

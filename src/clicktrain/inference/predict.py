@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
 from clicktrain.engine.state import with_state
 from clicktrain.inference.finish import finishing, wanted_guide
-from clicktrain.inference.known import KnownPlaces, KnownRegion, slice_step
 from clicktrain.kernels.regular_conv.aten import channels_last
 from clicktrain.models.blend import blended
 from clicktrain.models.features import grey_view, prepare, stem_features
+from clicktrain.models.known import KnownPlaces, KnownRegion, slice_step
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -12,8 +12,8 @@ import torch
 from clicktrain.clicks import check_trainable
 from clicktrain.errors import ClicksError
 from clicktrain.inference.finish import finished, wanted_guide
-from clicktrain.inference.known import KnownRegion, read_off
 from clicktrain.models.features import grey_view, prepare
+from clicktrain.models.known import KnownRegion, read_off
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,6 +13,8 @@ from clicktrain.models.stem import ScaleSpaceStem
 from clicktrain.models.volume_stem import VolumeStem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clicktrain.config import NetworkConfig
 
 __all__ = ["ContextNet", "PixelNet", "Standardise", "build_network"]
@@ -132,20 +134,35 @@ class ContextNet(nn.Module):
         -------
         Tensor of shape (B, K, [1,] 1, 1)
         """
-        # Heads before crops: in the dense network a crop of many channels would be a copy as large as the image.
-        values = self.activation(self.mix(features))
-        head, *heads = self.heads
-        scores = _centre(self.skip(features), self._centres_px[0], self.ndim)
-        scores = scores + _centre(head(self.dropout(values)), self._centres_px[0], self.ndim)
-        for conv, head, centre_px in zip(self.convs, heads, self._centres_px[1:], strict=True):
+        values = middle = self.activation(self.mix(features))
+        (first, *others), (head, *heads) = self._centres_px, self.heads
+        scores = self._read(self.skip, features, first)
+        if isinstance(values, Tensor):
+            # On patches it is mixed once more: to lead its gradient through a map of zeros would take longer.
+            middle, first = self.activation(self.mix(_centre(features, first, self.ndim))), 0
+        scores = scores + self._read(self._dropped(head), middle, first)
+        for conv, head, centre_px in zip(self.convs, heads, others, strict=True):
             if isinstance(conv, SharedModBlock):
                 # The head reads what is new alone: what passes by, the head before has read.
                 made = conv.branch(values)
                 values = conv.fuse(values, made) if conv is not self.convs[-1] else made
             else:
                 made = values = self.activation(conv(values))
-            scores = scores + _centre(head(self.dropout(made)), centre_px, self.ndim)
+            scores = scores + self._read(self._dropped(head), made, centre_px)
         return scores
+
+    def _dropped(self, head: nn.Module) -> Callable[[Tensor], Tensor]:
+        return lambda values: head(self.dropout(values))
+
+    def _read(self, head: Callable[[Tensor], Tensor], values: Tensor, centre_px: int) -> Tensor:
+        """Scores of the patch's centre, which on patches is cropped first.
+
+        In the dense network, whose layers are recorded with stand-ins for tensors, heads come before crops: a crop of
+        many channels would be a copy as large as the image.
+        """
+        if isinstance(values, Tensor):
+            return head(_centre(values, centre_px, self.ndim))
+        return _centre(head(values), centre_px, self.ndim)
 
 
 def _level(

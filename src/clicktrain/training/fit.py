@@ -131,7 +131,7 @@ def _with_heads(
     forest = fit_forest(clicked, model, n_trees=trees, seed=seed) if trees else None
     embedded = model.embedded
     if embedded is not None:
-        embedded = yield from fit_head(embedded, model, examples, seed=seed)
+        embedded = yield from fit_head(embedded, model, examples, every_px=settings.finish.every_px, seed=seed)
     n_clicks = sum(len(example.clicks) for example in examples)
     return replace(model, forest=forest, embedded=embedded, n_clicks=n_clicks, finish=settings.finish)
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from clicktrain.models.features import grey_view
+from clicktrain.clicks import Clicks
 from clicktrain.models.forest import MOST_EXAMPLES, Forest, thinned
+from clicktrain.training.embedded import embed_clicks
 from clicktrain.types import Progress
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def fit_forest(clicked: ClickedFeatures, model: FittedModel, *, n_trees: int, se
 
 
 def fit_head(
-    unfitted: EmbeddedHead, model: FittedModel, examples: Sequence[Example], *, seed: int
+    unfitted: EmbeddedHead, model: FittedModel, examples: Sequence[Example], *, every_px: int, seed: int
 ) -> Generator[Progress, None, EmbeddedHead]:
     """Fit a head to the embeddings of the clicks, in closed form.
 
@@ -53,6 +54,8 @@ def fit_head(
     model : FittedModel
         Tells the classes.
     examples : sequence of Example
+    every_px : {1, 2}
+        Pixels that are embedded, here as later where the model answers; clicks between them are interpolated.
     seed : int
         Of the draw of clicks where there are very many.
 
@@ -70,16 +73,9 @@ def fit_head(
     first = 0
     for done, example in enumerate(examples):
         yield Progress("features", done, len(examples))
-        mine = kept[(kept >= first) & (kept < first + len(example.clicks))] - first
-        embedded.append(_embedded(unfitted, example, mine))
-        first += len(example.clicks)
+        clicks = example.clicks
+        mine = (kept[(kept >= first) & (kept < first + len(clicks))] - first).numpy()
+        some = Clicks(clicks.positions_px[mine], clicks.classes[mine], clicks.shape_px)
+        embedded.append((yield from embed_clicks(unfitted, example, some, every_px)))
+        first += len(clicks)
     return unfitted.fitted(torch.cat(embedded), torch.cat(targets)[kept], len(model.classes))
-
-
-def _embedded(head: EmbeddedHead, example: Example, kept: Tensor) -> Tensor:
-    """Embeddings (N, D) of the clicks of an image that are kept."""
-    prepared = example.prepared(head.fov_among(example.image.ndim - 1))
-    places = torch.from_numpy(example.clicks.positions_px)[kept].to(example.image.device)
-    with torch.inference_mode():
-        embedded = head.embed_at(grey_view(prepared).padded, places)
-        return prepared.with_codes_at(embedded, places).clone()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from clicktrain.config import TrainingConfig
     from clicktrain.engine.densify import DenseNetwork
+    from clicktrain.engine.network import SelectedStrategy
     from clicktrain.models.fitted import FittedModel
     from clicktrain.training.clicked import ClickedFeatures
 
@@ -103,14 +104,21 @@ def _choose_channels(model: FittedModel, sample: Tensor | None) -> None:
 
 
 class _AtClicks(nn.Module):
-    """`dense.at` as a module's forward, which is what `functional_call` can call."""
+    """`dense.at` as a module's forward, which is what `functional_call` can call.
+
+    Every step draws as many clicks from the same ones, so the first step's strategy serves all: to plan each takes as
+    long as a step.
+    """
 
     def __init__(self, dense: DenseNetwork) -> None:
         super().__init__()
         self.dense = dense
+        self._strategy: SelectedStrategy | None = None
 
     def forward(self, features: Tensor, positions: Tensor) -> Tensor:
-        return self.dense.at(features, positions)
+        if self._strategy is None:
+            self._strategy = self.dense.strategy_at(features, positions)
+        return self.dense.at(features, positions, self._strategy)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clicktrain.inference.known import KnownPlaces, KnownRegion, read_off, slice_step
+from clicktrain.models.known import KnownPlaces, KnownRegion, read_off, slice_step
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.booleans(), st.data())
