@@ -147,8 +147,8 @@ class FinishConfig(Frozen):
     every_px: Annotated[
         Literal[1, 2],
         Field(
-            title="Every",
-            description="Trees and the pretrained part answer at every so many pixels along each axis, "
+            title="Answers every",
+            description="Trees and the pretrained part answer in every so many rows and columns, "
             "and lie between these answers elsewhere.",
         ),
     ] = 1
@@ -236,7 +236,7 @@ _TREES = 64
 # Chosen on half of the sets that benchmarks/few_clicks.py reports, see docs/explanation/few_clicks.md.
 _FINISH = FinishConfig(every_px=2, guided_px=3, prior=1.0)
 
-# Chosen on nuclei3d_gonuclear.
+# Smoothing and prior chosen on nuclei3d_gonuclear.
 _VOLUME_FINISH = FinishConfig(every_px=2, smoothing_px=1.0, prior=1.0)
 
 _PRESETS: dict[PresetName, Preset] = {

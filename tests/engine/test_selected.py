@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from clicktrain import densify
 from clicktrain.engine import patch_scan
 from clicktrain.engine.cost import Costs, dense_macs, patch_macs
-from clicktrain.engine.cover import cover
+from clicktrain.engine.cover import bounding_side, cover
 from clicktrain.engine.network import SelectedStrategy
 from clicktrain.engine.planner import Planner
 from clicktrain.engine.speeds import Speeds
@@ -188,3 +188,12 @@ def test_strategy_that_is_found_once_is_the_one_taken_by_itself() -> None:
     for positions in (near[:1], near):
         taken = net.at(image, positions, net.strategy_at(image, positions))
         assert_same(taken, net.at(image, positions), 1e-9)
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 69)), min_size=1, max_size=5))
+def test_one_window_holds_all_positions_and_is_hardly_larger(places: list[tuple[int, int]]) -> None:
+    positions = torch.tensor([(0, *place) for place in places])
+    sides = bounding_side(positions, (100, 70))
+    spans = (positions.amax(0) - positions.amin(0) + 1)[1:].tolist()
+    for side, span, most in zip(sides, spans, (100, 70), strict=True):
+        assert span <= side <= min(most, 1.125 * span)

@@ -63,7 +63,7 @@ def test_there_is_none_without_pretrained_weights() -> None:
 
 
 def test_there_is_none_where_it_would_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clicktrain.api.pixels.MOST_BYTES", 48 * 4 * 48**2 - 1)  # 48 numbers for every second pixel
+    monkeypatch.setattr("clicktrain.api.pixels.MOST_BYTES", 48 * 4 * IMAGE.size - 1)
     assert PixelClassifier().look(IMAGE) is None
 
 

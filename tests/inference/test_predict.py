@@ -50,14 +50,28 @@ def with_all_members() -> FittedModel:
 def test_tiled_equals_whole_where_members_answer_at_every_second_pixel(
     with_all_members: FittedModel, shape: tuple[int, int], tile_px: int
 ) -> None:
-    image, model = torch.rand(1, *shape), replace(with_all_members, finish=FinishConfig(every_px=2))
+    image = torch.rand(1, *shape, generator=torch.Generator().manual_seed(tile_px))
+    model = replace(with_all_members, finish=FinishConfig(every_px=2))
     tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
     whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
-    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+    # Trees decide by thresholds: what rounding moves across one changes by a leaf of one tree.
+    assert (np.abs(tiled - whole) > 1e-4).mean() < 1e-2
+    np.testing.assert_allclose(tiled, whole, atol=0.05)
+
+
+def test_trees_answer_in_the_last_row_and_column_too(with_all_members: FittedModel) -> None:
+    image = torch.rand(1, 40, 30, generator=torch.Generator().manual_seed(0))
+    alone = replace(with_all_members, embedded=None)
+    every, second = (
+        drained(predict_tiles(replace(alone, finish=FinishConfig(every_px=n)), image, ChannelStatistics.of(image)))
+        for n in (1, 2)
+    )
+    np.testing.assert_allclose(second[:, -1, -1], every[:, -1, -1], atol=1e-3)
+    assert np.abs(second - every).max() > 1e-2
 
 
 def test_every_second_pixel_is_answered_as_if_all_were(with_all_members: FittedModel) -> None:
-    image = torch.rand(1, 60, 51)
+    image = torch.rand(1, 60, 51, generator=torch.Generator().manual_seed(0))
     every, second = (
         drained(
             predict_tiles(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from clicktrain.models.blend import blended, member_weights
@@ -33,9 +34,11 @@ def test_one_member_that_is_sure_does_not_outvote_two_that_are_not_unsure() -> N
     assert blended({"trees": sure, "context": others, "embedding": others}, 200).argmax() == 0
 
 
-def test_what_was_learned_before_counts_less_and_less() -> None:
-    weights = [member_weights(clicks) for clicks in (1, 50, 200, 1000, 100_000)]
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_what_was_learned_before_counts_less_and_less(ndim: int) -> None:
+    weights = [member_weights(clicks, ndim=ndim) for clicks in (1, 50, 200, 1000, 100_000)]
     assert [round(sum(w.values()), 6) for w in weights] == [1] * 5
+    assert all(weight > 0 for w in weights for weight in w.values())
     embedding = [w["embedding"] for w in weights]
     assert embedding == sorted(embedding, reverse=True)
     assert embedding[0] == embedding[1] > embedding[2] > embedding[3] == embedding[4]

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from clicktrain.config import NetworkConfig, preset
 from clicktrain.engine.densify import densify
-from clicktrain.models.nets import Standardise, build_network
+from clicktrain.models.nets import ContextNet, Standardise, build_network
 
 TINY = NetworkConfig(sigmas_px=(0.7, 1.0), width=4, levels=3, members=2)
 
@@ -75,3 +76,18 @@ def test_standardised_features_have_mean_0_and_deviation_1() -> None:
     deviation, mean = torch.std_mean(layer(features), dim=(0, 2, 3), correction=0)
     torch.testing.assert_close(mean, torch.zeros(5), atol=1e-5, rtol=0)
     torch.testing.assert_close(deviation, torch.tensor([1.0, 1, 0, 1, 1]), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_gradients_by_patches_are_those_of_the_dense_pass(ndim: int) -> None:
+    net = ContextNet(3, 2, width=4, levels=2, ndim=ndim).double().train()
+    dense = densify(net, ndim=ndim, fov=net.fov_px)
+    nn.init.normal_(net.skip.weight)
+    image = torch.rand(1, 3, *(net.fov_px + n for n in (2, 1, 3)[:ndim]), dtype=torch.double)
+    found = []
+    for strategy in ("patches", "dense"):
+        scores = dense(image, strategy=strategy)
+        weights = torch.arange(scores.numel(), dtype=torch.double).view(scores.shape)
+        found.append((scores, *torch.autograd.grad((scores * weights).sum(), list(net.parameters()))))
+    for by_patches, by_maps in zip(*found, strict=True):
+        torch.testing.assert_close(by_patches, by_maps)

@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from clicktrain import PixelClassifier
 from clicktrain.clicks import Clicks
 from clicktrain.models.known import read_off
 from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.models.pretrained import EmbeddedHead, Embedding
 from clicktrain.models.trunk import Trunk
-from clicktrain.training import embedded
+from clicktrain.training import embedded, instant
 from clicktrain.training.clicked import Example
 from clicktrain.training.embedded import embed_clicks
+from tests.textures import strokes, two_textures
 from tests.training.test_training import drained
 
 HEAD = EmbeddedHead.of(Embedding(Trunk(width=4, levels=2, out_channels=6)), torch.empty(0))
@@ -45,3 +47,12 @@ def test_pixels_that_are_looked_at_have_their_own_embedding() -> None:
     even = Clicks(clicks.positions_px // 2 * 2, clicks.classes, clicks.shape_px)
     exact, between = (drained(embed_clicks(HEAD, example, even, every_px)) for every_px in (1, 2))
     torch.testing.assert_close(between, exact, atol=1e-4, rtol=0)
+
+
+def test_an_image_that_keeps_no_click_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instant, "MOST_EXAMPLES", 2)
+    image, truth = two_textures()
+    many, few = strokes(truth), np.zeros_like(truth)
+    few[5, 5], few[5, 90] = 1, 2
+    model = PixelClassifier(preset="fast").fit([image, image], [many, few])
+    assert set(np.unique(model.predict(image))) == {1, 2}

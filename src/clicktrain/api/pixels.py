@@ -284,7 +284,7 @@ class PixelClassifier:
     def look(
         self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
     ) -> FirstLook | VolumeLook | None:
-        """Embed every pixel of an image, so that its clicks can be answered within a blink, before any training.
+        """Embed an image, so that its clicks can be answered within a blink, before any training.
 
         Of a volume, slices are embedded when they are clicked, and only they are answered in.
 
@@ -296,8 +296,8 @@ class PixelClassifier:
         Returns
         -------
         FirstLook, VolumeLook or None
-            `look.predict_proba(clicks)` answers; None without a pretrained part, or where the embedding of an image
-            would take more than 1 GB.
+            `look.predict_proba(clicks)` answers; None without a pretrained part, or where the embedding of all pixels
+            of an image would take more than 1 GB.
 
         Raises
         ------
@@ -312,7 +312,7 @@ class PixelClassifier:
         if tensor.ndim == 4:
             return look_into(head, tensor, statistics, finish)
         told = self._settings.network.context == "global"
-        if embedded_bytes(tensor, finish, told=told) > MOST_BYTES:
+        if embedded_bytes(tensor, told=told) > MOST_BYTES:
             return None
         overview = overview_of(tensor, head) if told else None
         return run_to_end(look_at(head, tensor, statistics, finish, overview=overview), progress)

@@ -180,7 +180,7 @@ class DenseNetwork(nn.Module):
             First pixel of each patch, after the batch index where there are several images.
             A position that is given twice counts twice.
         strategy : {"auto", "windows", "dense", "selected", "patches"}
-            "patches" runs the module on the patches; "dense" one pass over the smallest box that holds all of them;
+            "patches" runs the module on the patches; "dense" one pass over a box that holds all of them;
             "windows" one pass over a batch of equal windows of the cheapest size; "selected" the first layers like
             "dense" and from the cheapest layer on only the places that the patches need. "auto" takes the cheapest.
         precision : {"exact", "fast"}
@@ -215,12 +215,17 @@ class DenseNetwork(nn.Module):
     def strategy_at(self, image: Tensor, positions: Tensor) -> SelectedStrategy:
         """Strategy that `at` takes by itself, with or without gradient as it is now.
 
-        To find it takes a while. Whoever scores as many positions again, drawn from the same ones, may find it once.
+        To find it takes a while. Whoever scores as many positions again and again, drawn from the same ones, may ask
+        once and hand "patches" to `at`, which then plans nothing.
 
         Parameters
         ----------
         image, positions : Tensor
-            As for `at`; one position at least.
+            As for `at`, in exact precision; one position at least.
+
+        Returns
+        -------
+        {"patches", "windows", "selected"}
         """
         scores_px = self.scores_px(image)
         return self.planner(image).at(with_batch(positions, len(image), scores_px), scores_px).strategy

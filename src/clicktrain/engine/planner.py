@@ -26,7 +26,8 @@ __all__ = ["Planner", "SelectedPlan"]
 _PLACES_WORK = 30
 # The share of a pass that may be spent on finding out whether another way is faster.
 _PLANNING_SHARE = 0.25
-# Patches as they are must be predicted to take so much longer: a plan of many small operations rarely keeps its word.
+# Another way must be predicted to take at most this share of the patches' time: one of many small operations rarely
+# keeps its word.
 _WORTH = 0.75
 # Below this, planning takes longer than any other way could save.
 _SURE_S = 2.5e-3
@@ -81,13 +82,14 @@ class Planner:
         most = 1 << (batch - 1).bit_length()
         key = (self.program.structure, most, shape_px, folding, self.costs, self.element_bytes)
         with _LOCK:
-            plans = _PLANS.get(key)
+            plans = _PLANS.pop(key, None)
         if plans is None:
             plans = plan_dense(Pass(self.program, most, shape_px, self.costs, self.element_bytes), folding)
-            with _LOCK:
-                while len(_PLANS) >= _MOST_PLANS:
-                    del _PLANS[next(iter(_PLANS))]
-                _PLANS[key] = plans
+        with _LOCK:
+            # Those used last come last.
+            _PLANS[key] = plans
+            while len(_PLANS) > _MOST_PLANS:
+                del _PLANS[next(iter(_PLANS))]
         return plans
 
     def whole(self, batch: int, scores_px: tuple[int, ...]) -> tuple[Literal["patches", "dense"], float, DensePlan]:
@@ -155,19 +157,23 @@ class Planner:
 
     def at(self, positions: Tensor, scores_px: tuple[int, ...]) -> SelectedPlan:
         """Cheapest way to score chosen patches."""
-        patches = best = self.patches(positions, scores_px)
+        best = self.patches(positions, scores_px)
         # One patch alone has nobody to share with.
         if best.seconds < _SURE_S or len(best.covering.corners) == 1:
             return best
-        side_px = self._cheapest_side(positions, scores_px, len(best.covering.corners), best.seconds)
+        below_s = _WORTH * best.seconds
+        side_px = self._cheapest_side(positions, scores_px, len(best.covering.corners), below_s)
         if side_px is not None:
             best = self.windows(positions, scores_px, side_px)
+            below_s = best.seconds
         for tried_px in dict.fromkeys((best.covering.side_px, bounding_side(positions, scores_px))):
             # What the places cost is known before they are found; few patches do not wait for them.
             places_s = self._places_s(count_windows(positions, tried_px), tried_px)
-            if places_s <= _PLANNING_SHARE * best.seconds:
-                best = min(best, self.selected(positions, scores_px, tried_px), key=lambda plan: plan.seconds)
-        return best if best.seconds < _WORTH * patches.seconds else patches
+            if places_s <= _PLANNING_SHARE * below_s:
+                tried = self.selected(positions, scores_px, tried_px)
+                if tried.seconds < below_s:
+                    best, below_s = tried, tried.seconds
+        return best
 
     def _first_start(self) -> int:
         """First step that may run at needed places only: behind all that can only run on maps."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,9 +88,12 @@ class FirstLook:
         return finished(probabilities, self.guide, self.finish, len(clicks))
 
 
-def embedded_bytes(image: Tensor, finish: FinishConfig, *, told: bool) -> int:
-    """Memory that the embedding of an image (C, Y, X) takes, more of it if it is told where in the image pixels lie."""
-    return image.element_size() * math.prod(_grid(image.shape[1:], finish)) * _channels(told)
+def embedded_bytes(image: Tensor, *, told: bool) -> int:
+    """Memory that the embedding of all pixels of an image (C, Y, X) would take.
+
+    More of it if it is told where in the image pixels lie. What is kept may be less, but every answer has all pixels.
+    """
+    return image.element_size() * image[0].numel() * _channels(told)
 
 
 def _grid(shape_px: Sequence[int], finish: FinishConfig) -> tuple[int, ...]:

@@ -38,8 +38,6 @@ __all__ = ["LEAST_PX", "TILE_PX", "predict_tiles", "region_of"]
 TILE_PX = {2: (256, 256), 3: (32, 128, 128)}
 # What tiles may shrink to where memory runs out; their surroundings are larger than that.
 LEAST_PX = {2: (16, 16), 3: (8, 16, 16)}
-# Neighbours this close together look alike: an answer may lie between theirs.
-_NEAR_PX = 1.5
 
 
 def predict_tiles(
@@ -103,19 +101,18 @@ def _classify(
 ) -> Generator[Progress, None, FloatArray]:
     """Probabilities (K, [slices,] rows, columns) of the first tile."""
     origin, size = region_of(tiles.first)
-    region = KnownRegion.around(origin, size, prepared.shape_px, _steps(model))
     answers: dict[str, Tensor] = {}
     with torch.inference_mode():
         raw = stem_features(model.net, prepared, origin, size, model.context_fov)
     if model.forest is not None:
         yield tiles.progress("predicting")
-        answers["trees"] = _by_forest(model, model.forest, raw, region)
+        answers["trees"] = _by_forest(model, model.forest, raw, _known(model, prepared, tiles, with_last=True))
     yield tiles.progress("predicting", half_done=True)
     with torch.inference_mode():
         answers["context"] = _by_context(model, raw, selections)
     if model.embedded is not None:
         yield tiles.progress("predicting", half_done=True)
-        answers["embedding"] = yield from _by_embedding(model, model.embedded, grey, region, tiles)
+        answers["embedding"] = yield from _by_embedding(model, model.embedded, grey, tiles)
     with torch.inference_mode():
         probabilities: FloatArray = blended(answers, model.n_clicks, ndim=model.ndim).cpu().numpy()
     return probabilities
@@ -133,25 +130,29 @@ def _by_context(model: FittedModel, raw: Tensor, selections: Sequence[dict[str, 
 
 def _by_forest(model: FittedModel, forest: Forest, raw: Tensor, region: KnownRegion) -> Tensor:
     """Probabilities in a region, given features that begin as far before it as the context network sees."""
-    margins = [(n - 1) // 2 for n in model.context_fov]
-    starts = [corner - first + m for corner, first, m in zip(region.corner, region.origin, margins, strict=True)]
-    axes = zip(starts, region.extent, _steps(model), strict=True)
-    inner = raw[0][(slice(None), *[slice(start, start + extent, step) for start, extent, step in axes])]
+    inner = raw[0]
+    axes = zip(region.along, region.origin, model.context_fov, strict=True)
+    for axis, (places, first, fov) in enumerate(axes, start=1):
+        numbers = torch.tensor(places.numbers, device=raw.device)
+        inner = inner.index_select(axis, numbers - first + (fov - 1) // 2)
     rows = inner.movedim(0, -1).reshape(-1, len(inner)).cpu().numpy()
     return region.between(torch.from_numpy(forest.probabilities(rows)).to(raw).T.reshape(-1, *inner.shape[1:]))
 
 
-def _steps(model: FittedModel) -> tuple[int, ...]:
-    """How many pixels to go on, along each axis, to the next one that trees and embedding answer at."""
-    every_px = model.finish.every_px
-    return tuple(every_px if distance_px < _NEAR_PX else 1 for distance_px in model.spacing_px)
+def _known(
+    model: FittedModel, prepared: PreparedImage, tiles: ShrinkingTiles, *, with_last: bool = False
+) -> KnownRegion:
+    """Pixels that the answers in the first tile are read off from."""
+    steps = (*(1,) * (model.ndim - 2), model.finish.every_px, model.finish.every_px)
+    return KnownRegion.around(*region_of(tiles.first), prepared.shape_px, steps, with_last=with_last)
 
 
 def _by_embedding(
-    model: FittedModel, head: EmbeddedHead, grey: PreparedImage, region: KnownRegion, tiles: ShrinkingTiles
+    model: FittedModel, head: EmbeddedHead, grey: PreparedImage, tiles: ShrinkingTiles
 ) -> Generator[Progress, None, Tensor]:
     if model.ndim == 3:
-        return (yield from _by_slices(model, head, grey, region, tiles))
+        return (yield from _by_slices(model, head, grey, tiles))
+    region = _known(model, grey, tiles)
     every_px = model.finish.every_px
     with torch.inference_mode():
         maps = head.embed(grey.window(region.corner, region.extent, head.fov), every_px=every_px)
@@ -159,12 +160,12 @@ def _by_embedding(
 
 
 def _by_slices(
-    model: FittedModel, head: EmbeddedHead, grey: PreparedImage, region: KnownRegion, tiles: ShrinkingTiles
+    model: FittedModel, head: EmbeddedHead, grey: PreparedImage, tiles: ShrinkingTiles
 ) -> Generator[Progress, None, Tensor]:
     """Probabilities of a tile of a volume: slices some way apart are embedded, those between lie between."""
-    first, count = region.origin[0], region.size[0]
+    region = _known(model, grey, tiles)
     step = slice_step(model.spacing_px[0])
-    slices = KnownPlaces.around(first, count, length=grey.shape_px[0], step=step, with_last=True)
+    slices = KnownPlaces.around(region.origin[0], region.size[0], length=grey.shape_px[0], step=step, with_last=True)
     region = replace(region, along=(slices, *region.along[1:]))
     parts: list[Tensor] = []
     for number in slices.numbers:

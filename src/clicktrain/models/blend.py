@@ -22,7 +22,7 @@ _CLICKS = (50, 1000)
 _WEIGHTS = {"context": (0.15, 0.35), "trees": (0.25, 0.4), "embedding": (0.6, 0.25)}
 # The embedding sees one slice of a volume at a time, and the context network not far. Chosen on nuclei3d_gonuclear and
 # membrane3d_ovule_plantseg.
-_VOLUME_WEIGHTS = {"context": (0.0, 0.2), "trees": (0.7, 0.7), "embedding": (0.3, 0.1)}
+_VOLUME_WEIGHTS = {"context": (0.05, 0.2), "trees": (0.65, 0.7), "embedding": (0.3, 0.1)}
 
 
 def blended(parts: Mapping[str, Tensor], clicks: int, *, ndim: int = 2) -> Tensor:

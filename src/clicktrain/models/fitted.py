@@ -54,7 +54,7 @@ class FittedModel:
     n_clicks : int
         Clicks that it was trained on.
     finish : FinishConfig
-        What is done to the probabilities of a whole image.
+        How the probabilities of a whole image are put together.
     """
 
     net: PixelNet

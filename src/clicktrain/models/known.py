@@ -52,12 +52,12 @@ class KnownPlaces:
         with_last : bool
             Whether the last one is known as well, even if it lies closer than `step` to the one before.
         """
-        numbers = list(range(0, length, step))
-        if with_last and numbers[-1] != length - 1:
+        last, last_known = first + count - 1, (length - 1) // step * step
+        after = min(-(-last // step) * step, last_known)
+        numbers = list(range(first // step * step, after + 1, step))
+        if with_last and last > last_known:
             numbers.append(length - 1)
-        before = max(number for number in numbers if number <= first)
-        after = min((number for number in numbers if number >= first + count - 1), default=numbers[-1])
-        return cls(tuple(number for number in numbers if before <= number <= after))
+        return cls(tuple(numbers))
 
     def between(self, values: Tensor, axis: int, first: int, count: int) -> Tensor:
         """Interpolate linearly along an axis; beyond the last known place all is as there.
@@ -106,11 +106,19 @@ class KnownRegion:
 
     @classmethod
     def around(
-        cls, origin: Sequence[int], size: Sequence[int], shape_px: Sequence[int], steps: Sequence[int]
+        cls,
+        origin: Sequence[int],
+        size: Sequence[int],
+        shape_px: Sequence[int],
+        steps: Sequence[int],
+        *,
+        with_last: bool = False,
     ) -> KnownRegion:
-        """Choose places on a regular grid, `steps` apart along each axis of an image of `shape_px`."""
-        axes = zip(origin, size, shape_px, steps, strict=True)
-        along = [KnownPlaces.around(first, count, length=length, step=step) for first, count, length, step in axes]
+        """Choose places `steps` apart along each axis of an image of `shape_px`, and the last ones if that is asked."""
+        along = [
+            KnownPlaces.around(first, count, length=length, step=step, with_last=with_last)
+            for first, count, length, step in zip(origin, size, shape_px, steps, strict=True)
+        ]
         return cls(tuple(origin), tuple(size), tuple(along))
 
     @property

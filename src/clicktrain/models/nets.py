@@ -137,8 +137,8 @@ class ContextNet(nn.Module):
         values = middle = self.activation(self.mix(features))
         (first, *others), (head, *heads) = self._centres_px, self.heads
         scores = self._read(self.skip, features, first)
-        if isinstance(values, Tensor):
-            # On patches it is mixed once more: to lead its gradient through a map of zeros would take longer.
+        if _on_patches(values):
+            # It is mixed once more: to lead its gradient through a map of zeros would take longer.
             middle, first = self.activation(self.mix(_centre(features, first, self.ndim))), 0
         scores = scores + self._read(self._dropped(head), middle, first)
         for conv, head, centre_px in zip(self.convs, heads, others, strict=True):
@@ -157,10 +157,9 @@ class ContextNet(nn.Module):
     def _read(self, head: Callable[[Tensor], Tensor], values: Tensor, centre_px: int) -> Tensor:
         """Scores of the patch's centre, which on patches is cropped first.
 
-        In the dense network, whose layers are recorded with stand-ins for tensors, heads come before crops: a crop of
-        many channels would be a copy as large as the image.
+        In the dense network heads come before crops: a crop of many channels would be a copy as large as the image.
         """
-        if isinstance(values, Tensor):
+        if _on_patches(values):
             return head(_centre(values, centre_px, self.ndim))
         return _centre(head(values), centre_px, self.ndim)
 
@@ -174,6 +173,11 @@ def _level(
     block = nn.Sequential(convolution(mod_channels, mod_channels, 3, stride=stride), nn.ReLU())
     ndim = 2 if convolution is nn.Conv2d else 3
     return SharedModBlock(SharedModBranch(block, width, mod_channels, ndim=ndim), stride=stride)
+
+
+def _on_patches(values: object) -> bool:
+    """Whether a network runs on patches; its layers are recorded, for the dense form, with stand-ins for tensors."""
+    return isinstance(values, Tensor)
 
 
 def _centre(values: Tensor, margin_px: int, ndim: int) -> Tensor:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.clicks import Clicks
+    from clicktrain.models.features import PreparedImage
     from clicktrain.models.pretrained import EmbeddedHead
     from clicktrain.training.clicked import Example
     from clicktrain.types import IntArray
@@ -37,40 +38,51 @@ def embed_clicks(
     head : EmbeddedHead
     example : Example
     clicks : Clicks
-        Some of the example's.
+        Some of the example's, one at least.
     every_px : {1, 2}
         1 embeds the very pixels.
 
     Yields
     ------
     Progress
-        Between windows.
+        Before every window of pixels.
 
     Returns
     -------
     Tensor of shape (N, D)
+        With the codes of the image's overview at the very pixels, if it has one.
     """
     prepared = example.prepared(head.fov_among(len(clicks.shape_px)))
     grey = grey_view(prepared)
     places = torch.from_numpy(clicks.positions_px).to(example.image.device)
     if every_px == 1:
+        yield Progress("features", 0, 1)
         with torch.inference_mode():
-            return prepared.with_codes_at(head.embed_at(grey.padded, places), places).clone()
+            found = head.embed_at(grey.padded, places)
+    else:
+        found = yield from _by_windows(head, grey, clicks, every_px)
+    # Usable where gradients are computed as well.
+    return prepared.with_codes_at(found.clone(), places)
+
+
+def _by_windows(
+    head: EmbeddedHead, grey: PreparedImage, clicks: Clicks, every_px: int
+) -> Generator[Progress, None, Tensor]:
     sides = _cheapest_sides(clicks, head.fov)
     origins, owner = cover(clicks, sides)
+    size = [min(pair) for pair in zip(sides, clicks.shape_px, strict=True)]
+    steps = (*(1,) * (len(sides) - 2), every_px, every_px)
     found: list[Tensor] = []
     for number, origin in enumerate(origins):
         yield Progress("features", number, len(origins))
-        mine = clicks.positions_px[owner == number]
-        size = [min(pair) for pair in zip(sides, clicks.shape_px, strict=True)]
-        region = KnownRegion.around(origin.tolist(), size, clicks.shape_px, (1,) * (len(sides) - 2) + (every_px,) * 2)
+        region = KnownRegion.around(origin.tolist(), size, clicks.shape_px, steps)
+        inside = clicks.positions_px[owner == number] - region.corner
         window = grey.window(region.corner, region.extent, head.fov_among(len(sides)))
         with torch.inference_mode():
-            maps = head.embed(window, every_px=every_px).reshape(-1, *(len(a.numbers) for a in region.along[-2:]))
-            found.append(read_off(maps, mine[:, -2:] - region.corner[-2:], every_px))
-    order = torch.from_numpy(owner.argsort(kind="stable").argsort()).to(places.device)
-    with torch.inference_mode():
-        return prepared.with_codes_at(torch.cat(found)[order], places).clone()
+            maps = head.embed(window, every_px=every_px).flatten(0, -3)
+            found.append(read_off(maps, inside[:, -2:], every_px))
+    # From the order of the windows to that of the clicks.
+    return torch.cat(found)[torch.from_numpy(owner.argsort(kind="stable").argsort())]
 
 
 def _cheapest_sides(clicks: Clicks, fov: tuple[int, int]) -> tuple[int, ...]:

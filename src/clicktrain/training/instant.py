@@ -9,7 +9,6 @@ import torch
 from clicktrain.clicks import Clicks
 from clicktrain.models.forest import MOST_EXAMPLES, Forest, thinned
 from clicktrain.training.embedded import embed_clicks
-from clicktrain.types import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from clicktrain.models.fitted import FittedModel
     from clicktrain.models.pretrained import EmbeddedHead
     from clicktrain.training.clicked import ClickedFeatures, Example
+    from clicktrain.types import Progress
 
 __all__ = ["fit_forest", "fit_head"]
 
@@ -71,11 +71,11 @@ def fit_head(
     kept = torch.from_numpy(thinned(torch.cat(targets).numpy(), MOST_EXAMPLES, seed=seed))
     embedded: list[Tensor] = []
     first = 0
-    for done, example in enumerate(examples):
-        yield Progress("features", done, len(examples))
+    for example in examples:
         clicks = example.clicks
         mine = (kept[(kept >= first) & (kept < first + len(clicks))] - first).numpy()
-        some = Clicks(clicks.positions_px[mine], clicks.classes[mine], clicks.shape_px)
-        embedded.append((yield from embed_clicks(unfitted, example, some, every_px)))
         first += len(clicks)
+        if len(mine):
+            some = Clicks(clicks.positions_px[mine], clicks.classes[mine], clicks.shape_px)
+            embedded.append((yield from embed_clicks(unfitted, example, some, every_px)))
     return unfitted.fitted(torch.cat(embedded), torch.cat(targets)[kept], len(model.classes))

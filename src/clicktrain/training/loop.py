@@ -106,8 +106,8 @@ def _choose_channels(model: FittedModel, sample: Tensor | None) -> None:
 class _AtClicks(nn.Module):
     """`dense.at` as a module's forward, which is what `functional_call` can call.
 
-    Every step draws as many clicks from the same ones, so the first step's strategy serves all: to plan each takes as
-    long as a step.
+    Every step draws as many clicks from the same ones. Where the first step's are best scored patch by patch, all are:
+    to find that out takes as long as a step.
     """
 
     def __init__(self, dense: DenseNetwork) -> None:
@@ -117,7 +117,8 @@ class _AtClicks(nn.Module):
 
     def forward(self, features: Tensor, positions: Tensor) -> Tensor:
         if self._strategy is None:
-            self._strategy = self.dense.strategy_at(features, positions)
+            found = self.dense.strategy_at(features, positions)
+            self._strategy = found if found == "patches" else "auto"
         return self.dense.at(features, positions, self._strategy)
 
 
