@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -96,9 +97,14 @@ def start():
             "OMP_NUM_THREADS": "1"
         }
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment} | options
-        return subprocess.Popen(command, text=True, **options)
+        return subprocess.Popen(command, text=True, preexec_fn=_heed_interrupts, **options)
 
     return begin
+
+
+def _heed_interrupts() -> None:
+    # What a shell runs in the background ignores them, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
