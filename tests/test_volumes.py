@@ -178,7 +178,7 @@ def test_a_first_look_answers_as_the_head_of_a_trained_classifier(fitted: PixelC
     maps = torch.stack([look._maps[number] for number in slices.tolist()], dim=2)
     shape = (len(slices), *VOLUME.shape[1:])
     expected = fitted._fitted().embedded.probabilities_of(maps)
-    expected = KnownRegion.around((0, 0, 0), shape, shape, (1, 2, 2)).between(expected).numpy()
+    expected = KnownRegion.around((0, 0, 0), shape, shape, 2).between(expected).numpy()
     expected = finished(expected, None, look.finish, len(clicks), spacing_px=(np.inf, 1, 1))
     np.testing.assert_allclose(answer[:, slices], expected, atol=2e-3)
 

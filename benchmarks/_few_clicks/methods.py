@@ -20,16 +20,10 @@ if TYPE_CHECKING:
     from _few_clicks.sets import Picture
 
 
-def without(part: str, *names: str) -> Preset:
-    """Return the default settings with some numbers of a part set to 0."""
+def changed(part: str, **values: float | str) -> Preset:
+    """Return the default settings with other values in a part."""
     settings = preset("auto")
-    return settings.model_copy(update={part: getattr(settings, part).model_copy(update=dict.fromkeys(names, 0))})
-
-
-def with_mod(channels: int) -> Preset:
-    """Return the default settings with Mixture-of-Depths blocks of so many channels."""
-    settings = preset("auto")
-    return settings.model_copy(update={"network": settings.network.model_copy(update={"mod_channels": channels})})
+    return settings.model_copy(update={part: getattr(settings, part).model_copy(update=values)})
 
 
 # Keywords of PixelClassifier. An ingredient left out is one more line: "clicktrain-without-NAME".
@@ -38,11 +32,13 @@ CLICKTRAIN: dict[str, dict[str, Any]] = {
     "clicktrain-fast": {"preset": "fast"},
     "clicktrain-wide": {"preset": "wide"},
     "clicktrain-unpretrained": {"pretrained": False},
-    "clicktrain-without-trees": {"preset": without("network", "trees")},
-    "clicktrain-without-smoothing": {"preset": without("finish", "guided_px")},
-    "clicktrain-without-prior": {"preset": without("finish", "prior")},
-    "clicktrain-mod": {"preset": with_mod(4)},
-    "clicktrain-context-alone": {"preset": without("network", "trees"), "pretrained": False},
+    "clicktrain-without-trees": {"preset": changed("network", trees=0)},
+    "clicktrain-without-smoothing": {"preset": changed("finish", guided_px=0)},
+    "clicktrain-without-prior": {"preset": changed("finish", prior=0)},
+    "clicktrain-every-pixel": {"preset": changed("finish", every_px=1)},
+    "clicktrain-five-levels": {"preset": changed("network", levels=5)},
+    "clicktrain-mod": {"preset": changed("network", mod_channels=4)},
+    "clicktrain-context-alone": {"preset": changed("network", trees=0), "pretrained": False},
 }
 
 

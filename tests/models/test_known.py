@@ -44,7 +44,7 @@ def test_beyond_the_last_known_place_all_is_as_there() -> None:
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3))
 def test_single_pixels_are_read_off_as_the_whole_is_interpolated(rows: int, columns: int, every_px: int) -> None:
     shape_px = (rows, columns)
-    region = KnownRegion.around((0, 0), shape_px, shape_px, (every_px, every_px))
+    region = KnownRegion.around((0, 0), shape_px, shape_px, every_px)
     assert region.corner == (0, 0)
     maps = torch.rand(2, *(len(places.numbers) for places in region.along))
     positions = np.argwhere(np.ones(shape_px))

@@ -226,6 +226,11 @@ class DenseNetwork(nn.Module):
         Returns
         -------
         {"patches", "windows", "selected"}
+
+        Raises
+        ------
+        ImageError, ShapeError
+            As for `at`.
         """
         scores_px = self.scores_px(image)
         return self.planner(image).at(with_batch(positions, len(image), scores_px), scores_px).strategy

@@ -101,7 +101,7 @@ def _grid(shape_px: Sequence[int], finish: FinishConfig) -> tuple[int, ...]:
 
 
 def _known(origin: Sequence[int], size: Sequence[int], shape_px: Sequence[int], finish: FinishConfig) -> KnownRegion:
-    return KnownRegion.around(origin, size, shape_px, (finish.every_px,) * 2)
+    return KnownRegion.around(origin, size, shape_px, finish.every_px)
 
 
 def _channels(told: bool) -> int:

@@ -143,8 +143,8 @@ def _known(
     model: FittedModel, prepared: PreparedImage, tiles: ShrinkingTiles, *, with_last: bool = False
 ) -> KnownRegion:
     """Pixels that the answers in the first tile are read off from."""
-    steps = (*(1,) * (model.ndim - 2), model.finish.every_px, model.finish.every_px)
-    return KnownRegion.around(*region_of(tiles.first), prepared.shape_px, steps, with_last=with_last)
+    every_px = model.finish.every_px
+    return KnownRegion.around(*region_of(tiles.first), prepared.shape_px, every_px, with_last=with_last)
 
 
 def _by_embedding(

@@ -88,7 +88,7 @@ class VolumeLook:
             head = self._fitted(clicks, slices.tolist())
             maps = torch.stack([self._maps[number] for number in slices.tolist()], dim=2)
             shape = (len(slices), *self.grey.shape_px[1:])
-            region = KnownRegion.around((0, 0, 0), shape, shape, (1, *(self.finish.every_px,) * 2))
+            region = KnownRegion.around((0, 0, 0), shape, shape, self.finish.every_px)
             found: FloatArray = region.between(head.probabilities_of(maps)).cpu().numpy()
         answer = np.full((len(found), *self.grey.shape_px), 1 / len(found), np.float32)
         guide = None if self.guide is None else self.guide[slices]

@@ -110,11 +110,15 @@ class KnownRegion:
         origin: Sequence[int],
         size: Sequence[int],
         shape_px: Sequence[int],
-        steps: Sequence[int],
+        every_px: int,
         *,
         with_last: bool = False,
     ) -> KnownRegion:
-        """Choose places `steps` apart along each axis of an image of `shape_px`, and the last ones if that is asked."""
+        """Choose every so many rows and columns of an image of `shape_px`, and the last ones if that is asked.
+
+        Of a volume all slices are chosen.
+        """
+        steps = (*(1,) * (len(shape_px) - 2), every_px, every_px)
         along = [
             KnownPlaces.around(first, count, length=length, step=step, with_last=with_last)
             for first, count, length, step in zip(origin, size, shape_px, steps, strict=True)

@@ -141,7 +141,7 @@ class Trunk(nn.Module):
         return torch.cat(gathered, dim=1)
 
     def mixed(self, near: Tensor, far: Tensor) -> Tensor:
-        """Mix what was taken from the first level, and from the others, to the embedding."""
+        """Mix what was taken from the first level, (B, C, y, x), and from the others, to (B, out_channels, y, x)."""
         embedding: Tensor = self.mix(self.activation(torch.cat((near, far), dim=1)))
         return embedding
 

@@ -71,11 +71,10 @@ def _by_windows(
     sides = _cheapest_sides(clicks, head.fov)
     origins, owner = cover(clicks, sides)
     size = [min(pair) for pair in zip(sides, clicks.shape_px, strict=True)]
-    steps = (*(1,) * (len(sides) - 2), every_px, every_px)
     found: list[Tensor] = []
     for number, origin in enumerate(origins):
         yield Progress("features", number, len(origins))
-        region = KnownRegion.around(origin.tolist(), size, clicks.shape_px, steps)
+        region = KnownRegion.around(origin.tolist(), size, clicks.shape_px, every_px)
         inside = clicks.positions_px[owner == number] - region.corner
         window = grey.window(region.corner, region.extent, head.fov_among(len(sides)))
         with torch.inference_mode():
