@@ -17,6 +17,7 @@ from clicktrain.kernels.regular_conv.aten import channels_last
 from clicktrain.models.blend import blended
 from clicktrain.models.features import grey_view, prepare, stem_features
 from clicktrain.models.known import KnownPlaces, KnownRegion, slice_step
+from clicktrain.tiling.tiles import plan_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -33,9 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LEAST_PX", "TILE_PX", "predict_tiles", "region_of"]
 
-# By number of axes. Small enough that a stop takes effect between tiles within a blink, large enough that the border
-# costs little; tiles of twice the side compute less and wait more for fresh memory, and are no faster.
-TILE_PX = {2: (256, 256), 3: (32, 128, 128)}
+# By number of axes. What is computed beyond a tile's border, by the embedding above all, and what trees wait for each
+# other cost less the larger a tile is.
+TILE_PX = {2: (512, 512), 3: (32, 128, 128)}
+# Stem and context network work through a tile in parts: what they keep stays close to the processor, and a stop takes
+# effect between parts within a blink.
+_PART_PX = {2: (272, 272), 3: (64, 256, 256)}
 # What tiles may shrink to where memory runs out; their surroundings are larger than that.
 LEAST_PX = {2: (16, 16), 3: (8, 16, 16)}
 
@@ -57,7 +61,7 @@ def predict_tiles(
     Yields
     ------
     Progress
-        Between the members' answers to a tile, in volumes between slices, and while the whole is finished.
+        Before every part of a tile and every member's answer, in volumes between slices, and while all is finished.
 
     Returns
     -------
@@ -77,7 +81,6 @@ def predict_tiles(
     tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, LEAST_PX[model.ndim])
     probabilities = np.empty((len(model.classes), *prepared.shape_px), np.float32)
     while tiles:
-        yield tiles.progress("predicting")
         here = (slice(None), *tiles.first.inner)
         try:
             probabilities[here] = yield from _classify(model, prepared, grey, selections, tiles)
@@ -100,16 +103,13 @@ def _classify(
     tiles: ShrinkingTiles,
 ) -> Generator[Progress, None, FloatArray]:
     """Probabilities (K, [slices,] rows, columns) of the first tile."""
-    origin, size = region_of(tiles.first)
     answers: dict[str, Tensor] = {}
-    with torch.inference_mode():
-        raw = stem_features(model.net, prepared, origin, size, model.context_fov)
+    raw = yield from _features(model, prepared, tiles)
     if model.forest is not None:
         yield tiles.progress("predicting")
         answers["trees"] = _by_forest(model, model.forest, raw, _known(model, prepared, tiles, with_last=True))
-    yield tiles.progress("predicting", half_done=True)
-    with torch.inference_mode():
-        answers["context"] = _by_context(model, raw, selections)
+    answers["context"] = yield from _by_context(model, raw, selections, tiles)
+    del raw
     if model.embedded is not None:
         yield tiles.progress("predicting", half_done=True)
         answers["embedding"] = yield from _by_embedding(model, model.embedded, grey, tiles)
@@ -118,7 +118,38 @@ def _classify(
     return probabilities
 
 
-def _by_context(model: FittedModel, raw: Tensor, selections: Sequence[dict[str, Tensor]]) -> Tensor:
+def _features(model: FittedModel, prepared: PreparedImage, tiles: ShrinkingTiles) -> Generator[Progress, None, Tensor]:
+    """Features that the context network needs of the first tile, (1, F, *size + context_fov - 1)."""
+    origin, size = region_of(tiles.first)
+    corner = [first - (fov - 1) // 2 for first, fov in zip(origin, model.context_fov, strict=True)]
+    shape = [n + fov - 1 for n, fov in zip(size, model.context_fov, strict=True)]
+    raw = prepared.padded.new_empty((1, model.net.feature_channels, *shape))
+    alone = (1,) * model.ndim
+    for part in plan_tiles(shape, _PART_PX[model.ndim], alone):
+        yield tiles.progress("predicting")
+        first = [start + place.start for start, place in zip(corner, part.inner, strict=True)]
+        part_px = [place.stop - place.start for place in part.inner]
+        with torch.inference_mode():
+            raw[(slice(None), slice(None), *part.inner)] = stem_features(model.net, prepared, first, part_px, alone)
+    return raw
+
+
+def _by_context(
+    model: FittedModel, raw: Tensor, selections: Sequence[dict[str, Tensor]], tiles: ShrinkingTiles
+) -> Generator[Progress, None, Tensor]:
+    """Probabilities of a tile, given features that begin as far before it as the network sees."""
+    _, size = region_of(tiles.first)
+    answer = raw.new_empty((len(model.classes), *size))
+    for part in plan_tiles(size, _PART_PX[model.ndim], model.context_fov):
+        yield tiles.progress("predicting", half_done=True)
+        with torch.inference_mode():
+            answer[(slice(None), *part.inner)] = _by_members(
+                model, raw[(slice(None), slice(None), *part.outer)], selections
+            )
+    return answer
+
+
+def _by_members(model: FittedModel, raw: Tensor, selections: Sequence[dict[str, Tensor]]) -> Tensor:
     # Laid out once as convolutions read it, not by every layer that begins at the features.
     features = channels_last(model.net.standardise(raw))
     scores = [
