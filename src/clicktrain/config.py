@@ -70,11 +70,11 @@ class NetworkConfig(Frozen):
     ]
     members: Annotated[int, Field(ge=1, le=100, title="Members", description="Networks trained and averaged.")]
     normalisation: Annotated[
-        Literal["image", "model"],
+        Literal["image", "range", "model"],
         Field(
             title="Normalisation",
-            description="Bring intensities to mean 0 and deviation 1 by each image's own values, "
-            "or by those of the training images.",
+            description="Bring intensities to mean 0 and deviation 1 by each image's own values, to a common scale by "
+            "the range of its middle ones, or to mean 0 and deviation 1 by the values of the training images.",
         ),
     ] = "image"
     pretrained: Annotated[
@@ -269,7 +269,15 @@ _PRESETS: dict[PresetName, Preset] = {
 
 def _for_volumes(sigmas_px: tuple[float, ...], width: int, levels: int) -> Preset:
     network = NetworkConfig(
-        sigmas_px=sigmas_px, width=width, levels=levels, members=1, pretrained=True, trees=_TREES, ndim=3
+        sigmas_px=sigmas_px,
+        width=width,
+        levels=levels,
+        members=1,
+        # Parts of a volume show their things in other shares; chosen on the two sets that the weights were.
+        normalisation="range",
+        pretrained=True,
+        trees=_TREES,
+        ndim=3,
     )
     return Preset(network=network, training=_TRAINING, finish=_VOLUME_FINISH)
 

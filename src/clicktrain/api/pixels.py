@@ -307,7 +307,8 @@ class PixelClassifier:
         if not self._settings.network.pretrained:
             return None
         tensor = image_tensor(image, axes, self._device)
-        statistics, finish = ChannelStatistics.of(tensor), self._settings_for(tensor.ndim - 1).finish
+        settings = self._settings_for(tensor.ndim - 1)
+        statistics, finish = used_statistics(tensor, ChannelStatistics.of(tensor), settings), settings.finish
         head = EmbeddedHead.packaged(self._device)
         if tensor.ndim == 4:
             return look_into(head, tensor, statistics, finish)

@@ -100,7 +100,9 @@ def continue_model(
 
 
 def used_statistics(image: Tensor, trained_on: ChannelStatistics, settings: Preset) -> ChannelStatistics:
-    """Return what an image is normalised with: its own statistics or those of the training images."""
+    """Return what an image is normalised with: its own statistics, its own range or those of the training images."""
+    if settings.network.normalisation == "range":
+        return ChannelStatistics.of_range(image)
     return ChannelStatistics.of(image) if settings.network.normalisation == "image" else trained_on
 
 
