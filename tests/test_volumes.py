@@ -12,6 +12,7 @@ from clicktrain import Clicks, PixelClassifier
 from clicktrain.api.inputs import examples_of
 from clicktrain.config import preset
 from clicktrain.errors import ClicksError, ImageError
+from clicktrain.inference import predict
 from clicktrain.inference.finish import finished
 from clicktrain.inference.predict import predict_tiles
 from clicktrain.models.known import KnownRegion
@@ -44,15 +45,27 @@ def test_probabilities_of_a_volume_sum_to_one(fitted: PixelClassifier) -> None:
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
 
 
+def test_volumes_are_normalised_by_their_ends_and_images_are_not() -> None:
+    assert preset("auto", ndim=3).network.normalisation == "ends"
+    assert preset("auto").network.normalisation == "image"
+
+
+def test_brightness_and_contrast_of_a_new_volume_do_not_matter(fitted: PixelClassifier) -> None:
+    brighter, same = (fitted.predict_proba(v, axes="ZYX") for v in (VOLUME * 0.25 + 1000.0, VOLUME.astype(float)))
+    # Trees decide by thresholds: what rounding moves across one changes by a leaf of one tree.
+    assert (np.abs(brighter - same) > 1e-3).mean() < 1e-3
+
+
 def test_the_same_call_twice_gives_the_same_answer() -> None:
     one, again = (fast().fit(VOLUME, LABELS, axes="ZYX").predict_proba(VOLUME, axes="ZYX") for _ in range(2))
     np.testing.assert_array_equal(one, again)
 
 
-def test_tiled_equals_whole(fitted: PixelClassifier) -> None:
+def test_tiled_equals_whole(monkeypatch: pytest.MonkeyPatch, fitted: PixelClassifier) -> None:
     model = fitted._fitted()
     volume = torch.from_numpy(VOLUME[None].astype(np.float32))
     whole = drained(predict_tiles(model, volume, model.statistics))
+    monkeypatch.setitem(predict._PART_PX, 3, (3, 9, 11))
     tiled = drained(predict_tiles(model, volume, model.statistics, tile_px=(5, 17, 23)))
     # Trees decide by thresholds: what rounding moves across one changes by a leaf of one tree.
     assert (np.abs(tiled - whole) > 1e-4).mean() < 1e-3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -39,6 +40,23 @@ def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int, finish: Finish
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
+@pytest.mark.parametrize("part_px", [(13, 17), (1, 64)])
+def test_tiles_in_parts_equal_tiles_as_a_whole(monkeypatch: pytest.MonkeyPatch, part_px: tuple[int, int]) -> None:
+    image = torch.rand(2, 50, 41)
+    whole = drained(predict_tiles(MODEL, image, MODEL.statistics))
+    monkeypatch.setitem(predict._PART_PX, 2, part_px)
+    np.testing.assert_allclose(drained(predict_tiles(MODEL, image, MODEL.statistics)), whole, atol=1e-5)
+
+
+def test_images_of_many_channels_get_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert predict._tile_px(MODEL) == [512, 512]
+    # The context network sees 7 px on each side, so a tile of 256 x 64 px keeps features of 270 x 78 px.
+    monkeypatch.setattr(predict, "_MOST_BYTES", 4 * MODEL.net.feature_channels * 142 * 78)
+    assert sorted(predict._tile_px(MODEL)) == [64, 128]
+    monkeypatch.setattr(predict, "_MOST_BYTES", 1)
+    assert predict._tile_px(MODEL) == [16, 16]
+
+
 @pytest.fixture(scope="module")
 def with_all_members() -> FittedModel:
     image, truth = two_textures()
@@ -57,6 +75,15 @@ def test_tiled_equals_whole_where_members_answer_at_every_second_pixel(
     # Trees decide by thresholds: what rounding moves across one changes by a leaf of one tree.
     assert (np.abs(tiled - whole) > 1e-4).mean() < 1e-2
     np.testing.assert_allclose(tiled, whole, atol=0.05)
+
+
+def test_parts_of_a_tile_change_no_member(monkeypatch: pytest.MonkeyPatch, with_all_members: FittedModel) -> None:
+    image = torch.rand(1, 50, 41, generator=torch.Generator().manual_seed(0))
+    model = replace(with_all_members, finish=FinishConfig(every_px=2))
+    whole = drained(predict_tiles(model, image, model.statistics))
+    monkeypatch.setitem(predict._PART_PX, 2, (13, 17))
+    # Trees decide by thresholds: what rounding moves across one changes by a leaf of one tree.
+    assert (np.abs(drained(predict_tiles(model, image, model.statistics)) - whole) > 1e-4).mean() < 1e-2
 
 
 def test_trees_answer_in_the_last_row_and_column_too(with_all_members: FittedModel) -> None:
@@ -123,6 +150,26 @@ def test_memory_that_runs_out_behind_the_stem_makes_tiles_smaller(monkeypatch: p
     steps = list(predict_tiles(MODEL, image, MODEL.statistics))
     assert [(step.step, step.total) for step in steps] == [(0, 2), (1, 2), (0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
     np.testing.assert_allclose(drained(predict_tiles(MODEL, image, MODEL.statistics)), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("done", [1, 3])
+def test_memory_that_runs_out_in_a_later_part_makes_tiles_smaller(monkeypatch: pytest.MonkeyPatch, done: int) -> None:
+    image = torch.rand(2, 60, 60)
+    whole = drained(predict_tiles(MODEL, image, MODEL.statistics))
+    monkeypatch.setitem(predict._PART_PX, 2, (30, 30))
+    for name, run in (("stem_features", predict.stem_features), ("_by_members", predict._by_members)):
+        calls = count()
+
+        def full(*args: object, run: object = run, calls: count = calls) -> object:
+            if next(calls) == done:
+                raise MemoryError
+            return run(*args)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(predict, name, full)
+            answer = drained(predict_tiles(MODEL, image, MODEL.statistics))
+        np.testing.assert_allclose(answer, whole, atol=1e-5)
+        assert next(calls) > done + 1
 
 
 def test_memory_that_stays_full_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

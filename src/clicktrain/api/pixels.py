@@ -31,7 +31,6 @@ from clicktrain.io.files import write_whole
 from clicktrain.model_summary import ModelSummary, TrainedClicks
 from clicktrain.models.checkpoint import pack, unpack
 from clicktrain.models.fitted import FittedModel
-from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.models.overview import overview_of
 from clicktrain.models.pretrained import EmbeddedHead
 from clicktrain.models.summary import count_clicks, summarise
@@ -308,7 +307,7 @@ class PixelClassifier:
             return None
         tensor = image_tensor(image, axes, self._device)
         settings = self._settings_for(tensor.ndim - 1)
-        statistics, finish = used_statistics(tensor, ChannelStatistics.of(tensor), settings), settings.finish
+        statistics, finish = used_statistics(tensor, None, settings), settings.finish
         head = EmbeddedHead.packaged(self._device)
         if tensor.ndim == 4:
             return look_into(head, tensor, statistics, finish)

@@ -11,9 +11,9 @@ from clicktrain.tiling.tiles import Tile
 from clicktrain.types import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["ShrinkingTiles", "even_tile"]
+__all__ = ["ShrinkingTiles", "equal_tiles", "even_tile"]
 
 
 def even_tile(shape_px: Sequence[int], tile_px: Sequence[int], multiple_px: Sequence[int]) -> tuple[int, ...]:
@@ -30,6 +30,23 @@ def even_tile(shape_px: Sequence[int], tile_px: Sequence[int], multiple_px: Sequ
     """
     counts = [-(-n // tile) for n, tile in zip(shape_px, tile_px, strict=True)]
     return tuple(min(n, m * -(-n // (count * m))) for n, count, m in zip(shape_px, counts, multiple_px, strict=True))
+
+
+def equal_tiles(region: Sequence[slice], tile_px: Sequence[int], fov_px: Sequence[int]) -> list[Tile]:
+    """Cut a region of an output into tiles of one shape; the last ones along an axis overlap those before.
+
+    Parameters
+    ----------
+    region : sequence of slice
+    tile_px : sequence of int
+        Shape of a tile's output; where the region is smaller, tiles are.
+    fov_px : sequence of int
+        Input pixels that one output pixel depends on.
+    """
+    return [
+        Tile(inner, tuple(slice(s.start, s.stop + fov - 1) for s, fov in zip(inner, fov_px, strict=True)))
+        for inner in product(*map(_slices, region, tile_px))
+    ]
 
 
 class ShrinkingTiles:
@@ -98,10 +115,8 @@ class ShrinkingTiles:
         """How far the tiles are, each counted as two steps."""
         return Progress(stage, 2 * self._done + half_done, 2 * (self._done + len(self._left)))
 
-    def _cut(self, region: Sequence[slice], tile_px: Sequence[int]) -> Iterator[Tile]:
-        for inner in product(*map(_slices, region, tile_px)):
-            outer = [slice(s.start, s.stop + fov - 1) for s, fov in zip(inner, self._fov_px, strict=True)]
-            yield Tile(inner, tuple(outer))
+    def _cut(self, region: Sequence[slice], tile_px: Sequence[int]) -> list[Tile]:
+        return equal_tiles(region, tile_px, self._fov_px)
 
 
 def _slices(region: slice, side: int) -> list[slice]:

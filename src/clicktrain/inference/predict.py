@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,14 +11,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from clicktrain.engine.shrinking import ShrinkingTiles, even_tile
+from clicktrain.engine.shrinking import ShrinkingTiles, equal_tiles, even_tile
 from clicktrain.engine.state import with_state
 from clicktrain.inference.finish import finishing, wanted_guide
 from clicktrain.kernels.regular_conv.aten import channels_last
 from clicktrain.models.blend import blended
 from clicktrain.models.features import grey_view, prepare, stem_features
 from clicktrain.models.known import KnownPlaces, KnownRegion, slice_step
-from clicktrain.tiling.tiles import plan_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -37,9 +37,11 @@ __all__ = ["LEAST_PX", "TILE_PX", "predict_tiles", "region_of"]
 # By number of axes. What is computed beyond a tile's border, by the embedding above all, and what trees wait for each
 # other cost less the larger a tile is.
 TILE_PX = {2: (512, 512), 3: (32, 128, 128)}
-# Stem and context network work through a tile in parts: what they keep stays close to the processor, and a stop takes
-# effect between parts within a blink.
-_PART_PX = {2: (272, 272), 3: (64, 256, 256)}
+# Stem and context network work through a tile in parts of at most this size, so that what they keep stays close to the
+# processor and a stop takes effect sooner. Tiles of volumes are one part.
+_PART_PX = {2: (256, 256), 3: (32, 128, 128)}
+# Features of a whole tile; images of many channels get smaller tiles.
+_MOST_BYTES = 1 << 28
 # What tiles may shrink to where memory runs out; their surroundings are larger than that.
 LEAST_PX = {2: (16, 16), 3: (8, 16, 16)}
 
@@ -77,7 +79,7 @@ def predict_tiles(
     grey = grey_view(prepared)
     # Once for the image, so that every tile works on the same channels.
     selections = model.selections(prepared)
-    tile = even_tile(prepared.shape_px, tile_px or TILE_PX[model.ndim], (1,) * model.ndim)
+    tile = even_tile(prepared.shape_px, tile_px or _tile_px(model), (1,) * model.ndim)
     tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, LEAST_PX[model.ndim])
     probabilities = np.empty((len(model.classes), *prepared.shape_px), np.float32)
     while tiles:
@@ -93,6 +95,22 @@ def predict_tiles(
     for _ in finishing(probabilities, guide, model.finish, model.n_clicks, spacing_px=model.spacing_px):
         yield tiles.progress("predicting")
     return probabilities
+
+
+def _tile_px(model: FittedModel) -> list[int]:
+    """Shape of the largest tile whose features are kept."""
+    sides = list(TILE_PX[model.ndim])
+
+    def needed_bytes() -> int:
+        return 4 * model.net.feature_channels * math.prod(map(_seen_px, sides, model.context_fov))
+
+    while needed_bytes() > _MOST_BYTES and max(sides) > min(LEAST_PX[model.ndim]):
+        sides[sides.index(max(sides))] //= 2
+    return sides
+
+
+def _seen_px(size: int, fov: int) -> int:
+    return size + fov - 1
 
 
 def _classify(
@@ -122,15 +140,20 @@ def _features(model: FittedModel, prepared: PreparedImage, tiles: ShrinkingTiles
     """Features that the context network needs of the first tile, (1, F, *size + context_fov - 1)."""
     origin, size = region_of(tiles.first)
     corner = [first - (fov - 1) // 2 for first, fov in zip(origin, model.context_fov, strict=True)]
-    shape = [n + fov - 1 for n, fov in zip(size, model.context_fov, strict=True)]
-    raw = prepared.padded.new_empty((1, model.net.feature_channels, *shape))
-    alone = (1,) * model.ndim
-    for part in plan_tiles(shape, _PART_PX[model.ndim], alone):
+    shape = list(map(_seen_px, size, model.context_fov))
+    largest = map(_seen_px, _PART_PX[model.ndim], model.context_fov)
+    no_context = (1,) * model.ndim
+    parts = _parts(shape, list(largest), no_context)
+    raw = prepared.padded.new_empty((1, model.net.feature_channels, *shape) if len(parts) > 1 else 0)
+    for part in parts:
         yield tiles.progress("predicting")
         first = [start + place.start for start, place in zip(corner, part.inner, strict=True)]
         part_px = [place.stop - place.start for place in part.inner]
         with torch.inference_mode():
-            raw[(slice(None), slice(None), *part.inner)] = stem_features(model.net, prepared, first, part_px, alone)
+            found = stem_features(model.net, prepared, first, part_px, no_context)
+            if len(parts) == 1:
+                return found
+            raw[(slice(None), slice(None), *part.inner)] = found
     return raw
 
 
@@ -140,13 +163,18 @@ def _by_context(
     """Probabilities of a tile, given features that begin as far before it as the network sees."""
     _, size = region_of(tiles.first)
     answer = raw.new_empty((len(model.classes), *size))
-    for part in plan_tiles(size, _PART_PX[model.ndim], model.context_fov):
+    for part in _parts(size, _PART_PX[model.ndim], model.context_fov):
         yield tiles.progress("predicting", half_done=True)
         with torch.inference_mode():
-            answer[(slice(None), *part.inner)] = _by_members(
-                model, raw[(slice(None), slice(None), *part.outer)], selections
-            )
+            seen = raw[(slice(None), slice(None), *part.outer)]
+            answer[(slice(None), *part.inner)] = _by_members(model, seen, selections)
     return answer
+
+
+def _parts(shape_px: Sequence[int], largest_px: Sequence[int], fov_px: Sequence[int]) -> list[Tile]:
+    """Parts of one shape, so that a network plans for one."""
+    part_px = even_tile(shape_px, largest_px, (1,) * len(shape_px))
+    return equal_tiles([slice(0, n) for n in shape_px], part_px, fov_px)
 
 
 def _by_members(model: FittedModel, raw: Tensor, selections: Sequence[dict[str, Tensor]]) -> Tensor:

@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 
 __all__ = ["ChannelStatistics"]
 
-# The range of the middle intensities, and how many deviations wide it is in a normal distribution.
-_MIDDLE = (0.05, 0.95)
-_DEVIATIONS = 3.29
-# Where nearly all is background, that range is one of noise: what is bright and rare makes the scale then.
+# What counts as dark and, from the other side, as bright: of the intensities in order, those between these shares. A
+# hundredth may be hot pixels. Then how many deviations the two means lie apart in a normal distribution.
+_END = (0.01, 0.1)
+_DEVIATIONS = 3.31
+# Where nearly all is background, ends are those of noise: what is bright and rare makes the scale then.
 _LEAST_SHARE = 0.5
-# Values that tell a range well enough; to sort all of a volume would take longer than to classify some of it.
+# Values that tell the ends well enough; to sort all of a volume would take longer than to classify some of it.
 _SAMPLED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatistics:
-    """Mean and standard deviation of every channel.
+    """Mean and standard deviation of every channel, or what stands for them.
 
     Parameters
     ----------
@@ -48,22 +49,23 @@ class ChannelStatistics:
         return cls(tuple(float(mean) for _, mean in pairs), tuple(float(deviation) for deviation, _ in pairs))
 
     @classmethod
-    def of_range(cls, image: Tensor) -> ChannelStatistics:
-        """Measure the range that the middle 90 % of an image's intensities lie in.
+    def of_ends(cls, image: Tensor) -> ChannelStatistics:
+        """Measure what stands for mean and deviation: middle and distance of the darkest and the brightest tenth.
 
-        Less than mean and deviation it depends on how much of what there is to see. Values of a normal distribution
-        have the same mean and deviation by both ways.
+        The very ends, a hundredth each, are left out: they may be hot pixels.
+
+        Once what is dark and what is bright fill a tenth each, it does not matter how much there is of either; both
+        ways of measuring give the same for a normal distribution.
 
         Parameters
         ----------
         image : Tensor of shape (C, [Z,] Y, X)
         """
-        whole = cls.of(image)
-        low, high = zip(*(_middle(channel) for channel in image), strict=True)
-        deviations = zip(low, high, whole.deviation, strict=True)
+        ends = [_ends(channel) for channel in image]
+        deviations = zip(ends, cls.of(image).deviation, strict=True)
         return cls(
-            tuple((first + last) / 2 for first, last in zip(low, high, strict=True)),
-            tuple(max((last - first) / _DEVIATIONS, _LEAST_SHARE * least) for first, last, least in deviations),
+            tuple((dark + bright) / 2 for dark, bright in ends),
+            tuple(max((bright - dark) / _DEVIATIONS, _LEAST_SHARE * least) for (dark, bright), least in deviations),
         )
 
     @classmethod
@@ -76,7 +78,7 @@ class ChannelStatistics:
         return cls(tuple(mean.tolist()), tuple(deviation.tolist()))
 
     def apply(self, image: Tensor) -> Tensor:
-        """Return the image with mean 0 and deviation 1 in every channel; a flat channel becomes 0.
+        """Subtract the mean from every channel and divide it by the deviation; a flat channel becomes 0.
 
         Parameters
         ----------
@@ -92,10 +94,13 @@ class ChannelStatistics:
         return normalised
 
 
-def _middle(channel: Tensor) -> tuple[float, float]:
-    """Ends of the range of the middle intensities; of a sample, always the same one, where there are very many."""
-    values = channel.cpu().flatten()
+def _ends(channel: Tensor) -> tuple[float, float]:
+    """Mean of the dark and of the bright values; of a sample that is always the same where there are very many."""
+    values = channel.flatten()
     if len(values) > _SAMPLED:
-        values = values[torch.randint(len(values), (_SAMPLED,), generator=torch.Generator().manual_seed(0))]
-    low, high = torch.quantile(values.double(), torch.tensor(_MIDDLE, dtype=torch.float64)).tolist()
-    return low, high
+        sample = torch.randint(len(values), (_SAMPLED,), generator=torch.Generator().manual_seed(0))
+        values = values[sample.to(values.device)]
+    ordered = values.cpu().double().sort().values
+    first = round(_END[0] * len(ordered))
+    last = max(first + 1, round(_END[1] * len(ordered)))
+    return float(ordered[first:last].mean()), float(ordered.flip(0)[first:last].mean())

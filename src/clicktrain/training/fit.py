@@ -99,11 +99,12 @@ def continue_model(
     return trained
 
 
-def used_statistics(image: Tensor, trained_on: ChannelStatistics, settings: Preset) -> ChannelStatistics:
-    """Return what an image is normalised with: its own statistics, its own range or those of the training images."""
-    if settings.network.normalisation == "range":
-        return ChannelStatistics.of_range(image)
-    return ChannelStatistics.of(image) if settings.network.normalisation == "image" else trained_on
+def used_statistics(image: Tensor, trained_on: ChannelStatistics | None, settings: Preset) -> ChannelStatistics:
+    """Return what an image is normalised with; its own statistics as long as there are none of training images."""
+    if settings.network.normalisation == "ends":
+        return ChannelStatistics.of_ends(image)
+    by_model = settings.network.normalisation == "model"
+    return trained_on if by_model and trained_on is not None else ChannelStatistics.of(image)
 
 
 def _examples(
