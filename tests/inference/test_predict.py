@@ -50,7 +50,7 @@ def test_tiles_in_parts_equal_tiles_as_a_whole(monkeypatch: pytest.MonkeyPatch, 
 
 def test_images_of_many_channels_get_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     assert predict._tile_px(MODEL) == [512, 512]
-    # The context network sees 7 px on each side, so a tile of 256 x 64 px keeps features of 270 x 78 px.
+    # The context network sees 7 px on each side, so a tile of 128 x 64 px keeps features of 142 x 78 px.
     monkeypatch.setattr(predict, "_MOST_BYTES", 4 * MODEL.net.feature_channels * 142 * 78)
     assert sorted(predict._tile_px(MODEL)) == [64, 128]
     monkeypatch.setattr(predict, "_MOST_BYTES", 1)

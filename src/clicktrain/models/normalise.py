@@ -52,10 +52,9 @@ class ChannelStatistics:
     def of_ends(cls, image: Tensor) -> ChannelStatistics:
         """Measure what stands for mean and deviation: middle and distance of the darkest and the brightest tenth.
 
-        The very ends, a hundredth each, are left out: they may be hot pixels.
-
-        Once what is dark and what is bright fill a tenth each, it does not matter how much there is of either; both
-        ways of measuring give the same for a normal distribution.
+        The very ends, a hundredth each, are left out: they may be hot pixels. Once what is dark and what is bright fill
+        a tenth each, it does not matter how much there is of either. Both ways of measuring give the same for a normal
+        distribution. The deviation is never less than half the true one.
 
         Parameters
         ----------

@@ -100,7 +100,15 @@ def continue_model(
 
 
 def used_statistics(image: Tensor, trained_on: ChannelStatistics | None, settings: Preset) -> ChannelStatistics:
-    """Return what an image is normalised with; its own statistics as long as there are none of training images."""
+    """Return what an image is normalised with.
+
+    Parameters
+    ----------
+    image : Tensor of shape (C, [Z,] Y, X)
+    trained_on : ChannelStatistics, optional
+        Of the training images; as long as there are none, the image's own stand for them.
+    settings : Preset
+    """
     if settings.network.normalisation == "ends":
         return ChannelStatistics.of_ends(image)
     by_model = settings.network.normalisation == "model"
