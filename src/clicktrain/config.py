@@ -104,6 +104,17 @@ class NetworkConfig(Frozen):
         ),
     ] = 0
 
+    binnings: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=16)], ...],
+        Field(
+            min_length=1,
+            max_length=16,
+            title="Binnings",
+            description="Pixels along a side of squares that are put together before all else: with several, those are "
+            "taken that strokes foretell each other best with, the first ones as long as there are few strokes.",
+        ),
+    ] = (1,)
+
     context: Annotated[
         ContextName,
         Field(
@@ -116,6 +127,12 @@ class NetworkConfig(Frozen):
     def _global_context_has_what_it_needs(self) -> Self:
         if self.context == "global" and not (self.pretrained and self.ndim == 2):
             raise ValueError("context must be 'local' for volumes and without the pretrained part")
+        return self
+
+    @model_validator(mode="after")
+    def _only_images_are_binned(self) -> Self:
+        if self.ndim == 3 and self.binnings != (1,):
+            raise ValueError("binnings must be (1,) for volumes")
         return self
 
     @model_validator(mode="after")
@@ -239,31 +256,25 @@ _FINISH = FinishConfig(every_px=2, guided_px=3, prior=1.0)
 # Smoothing and prior chosen on nuclei3d_gonuclear.
 _VOLUME_FINISH = FinishConfig(every_px=2, smoothing_px=1.0, prior=1.0)
 
+
+def _for_images(sigmas_px: tuple[float, ...], width: int, levels: int) -> Preset:
+    network = NetworkConfig(
+        sigmas_px=sigmas_px,
+        width=width,
+        levels=levels,
+        members=1,
+        pretrained=True,
+        trees=_TREES,
+        # The field of view doubles each time.
+        binnings=(1, 2, 4),
+    )
+    return Preset(network=network, training=_TRAINING, finish=_FINISH)
+
+
 _PRESETS: dict[PresetName, Preset] = {
-    "fast": Preset(
-        network=NetworkConfig(sigmas_px=(0.7, 1.6, 3.5), width=16, levels=3, members=1, pretrained=True, trees=_TREES),
-        training=_TRAINING,
-        finish=_FINISH,
-    ),
-    "auto": Preset(
-        network=NetworkConfig(
-            sigmas_px=(0.7, 1.0, 1.6, 3.5, 5.0, 10.0), width=32, levels=4, members=1, pretrained=True, trees=_TREES
-        ),
-        training=_TRAINING,
-        finish=_FINISH,
-    ),
-    "wide": Preset(
-        network=NetworkConfig(
-            sigmas_px=(0.7, 1.0, 1.6, 3.5, 5.0, 10.0, 16.0),
-            width=32,
-            levels=5,
-            members=1,
-            pretrained=True,
-            trees=_TREES,
-        ),
-        training=_TRAINING,
-        finish=_FINISH,
-    ),
+    "fast": _for_images((0.7, 1.6, 3.5), width=16, levels=3),
+    "auto": _for_images((0.7, 1.0, 1.6, 3.5, 5.0, 10.0), width=32, levels=4),
+    "wide": _for_images((0.7, 1.0, 1.6, 3.5, 5.0, 10.0, 16.0), width=32, levels=5),
 }
 
 

@@ -58,6 +58,9 @@ class ModelSummary(Frozen):
         tuple[int, ...],
         Field(min_length=2, max_length=3, title="Field of view", description="Patch sides, ([z,] y, x), in pixels."),
     ]
+    binning: Annotated[
+        int, Field(ge=1, le=16, title="Binning", description="Pixels along a side of the squares that are one to it.")
+    ] = 1
     n_parameters: Annotated[int, Field(ge=0, title="Parameters", description="Trained weights.")]
     channels: Annotated[int, Field(ge=1, le=4096, title="Channels", description="Channels an image must have.")]
     channel_mean: Annotated[tuple[float, ...], Field(title="Channel means", description="Of the training images.")]

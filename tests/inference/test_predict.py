@@ -33,8 +33,9 @@ MODEL = FittedModel.of(
 @pytest.mark.parametrize("shape", [(50, 41), (3, 90), (1, 1)])
 @pytest.mark.parametrize("tile_px", [7, 16, 33])
 @pytest.mark.parametrize("finish", [FinishConfig(), FinishConfig(guided_px=2, prior=1)], ids=["plain", "finished"])
-def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int, finish: FinishConfig) -> None:
-    image, model = torch.rand(2, *shape), replace(MODEL, finish=finish)
+@pytest.mark.parametrize("binning", [1, 3])
+def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int, finish: FinishConfig, binning: int) -> None:
+    image, model = torch.rand(2, *shape), replace(MODEL, finish=finish, binning=binning)
     tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
     whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)

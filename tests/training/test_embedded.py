@@ -10,7 +10,7 @@ from clicktrain.models.known import read_off
 from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.models.pretrained import EmbeddedHead, Embedding
 from clicktrain.models.trunk import Trunk
-from clicktrain.training import embedded, instant
+from clicktrain.training import embedded, seen
 from clicktrain.training.clicked import Example
 from clicktrain.training.embedded import embed_clicks
 from tests.textures import strokes, two_textures
@@ -50,7 +50,7 @@ def test_pixels_that_are_looked_at_have_their_own_embedding() -> None:
 
 
 def test_an_image_that_keeps_no_click_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instant, "MOST_EXAMPLES", 2)
+    monkeypatch.setattr(seen, "MOST_EXAMPLES", 2)
     image, truth = two_textures()
     many, few = strokes(truth), np.zeros_like(truth)
     few[5, 5], few[5, 90] = 1, 2

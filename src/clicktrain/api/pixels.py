@@ -29,12 +29,14 @@ from clicktrain.inference.summaries import class_numbers
 from clicktrain.inference.volume_look import VolumeLook, look_into
 from clicktrain.io.files import write_whole
 from clicktrain.model_summary import ModelSummary, TrainedClicks
+from clicktrain.models.binning import binned
 from clicktrain.models.checkpoint import pack, unpack
 from clicktrain.models.fitted import FittedModel
 from clicktrain.models.overview import overview_of
 from clicktrain.models.pretrained import EmbeddedHead
 from clicktrain.models.summary import count_clicks, summarise
-from clicktrain.training.fit import continue_model, fit_model, used_statistics
+from clicktrain.training.fit import continue_model, fit_model
+from clicktrain.training.seen import used_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -255,7 +257,7 @@ class PixelClassifier:
         model = self._fitted()
         tensor = image_tensor(image, axes, self._device)
         check_same_kind([tensor], model)
-        statistics = used_statistics(tensor, model.statistics, self._settings)
+        statistics = used_statistics(binned(tensor, model.binning), model.statistics, self._settings)
         return run_to_end(predict_tiles(model, tensor, statistics), progress)
 
     def predict(

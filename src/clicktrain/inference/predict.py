@@ -15,6 +15,7 @@ from clicktrain.engine.shrinking import ShrinkingTiles, equal_tiles, even_tile
 from clicktrain.engine.state import with_state
 from clicktrain.inference.finish import finishing, wanted_guide
 from clicktrain.kernels.regular_conv.aten import channels_last
+from clicktrain.models.binning import binned, unbinning
 from clicktrain.models.blend import blended
 from clicktrain.models.features import grey_view, prepare, stem_features
 from clicktrain.models.known import KnownPlaces, KnownRegion, slice_step
@@ -56,9 +57,9 @@ def predict_tiles(
     model : FittedModel
     image : Tensor of shape (C, [Z,] Y, X), float32
     statistics : ChannelStatistics
-        What the image is normalised with.
+        What the image is normalised with, binned as the model sees it.
     tile_px : sequence of int, optional
-        Sides of a tile; smaller ones are taken where memory runs out.
+        Sides of a tile of the binned image; smaller ones are taken where memory runs out.
 
     Yields
     ------
@@ -75,12 +76,31 @@ def predict_tiles(
     ClickTrainError
         If memory runs out for the smallest tile.
     """
-    prepared = prepare(image, statistics, model.fov, overview=model.overview(image))
+    seen = binned(image, model.binning)
+    prepared = prepare(seen, statistics, model.fov, overview=model.overview(seen))
+    tile = even_tile(prepared.shape_px, tile_px or _tile_px(model), (1,) * model.ndim)
+    tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, LEAST_PX[model.ndim])
+    probabilities = yield from _blended_tiles(model, prepared, tiles)
+    if model.binning > 1:
+        answers = probabilities
+        probabilities = np.empty((len(model.classes), *image.shape[1:]), np.float32)
+        for _ in unbinning(answers, model.binning, probabilities):
+            yield tiles.progress("predicting")
+        prepared = prepare(image, statistics, (1,) * model.ndim)
+    yield tiles.progress("predicting")
+    guide = wanted_guide(prepared, model.finish, spacing_px=model.spacing_px)
+    for _ in finishing(probabilities, guide, model.finish, model.n_clicks, spacing_px=model.spacing_px):
+        yield tiles.progress("predicting")
+    return probabilities
+
+
+def _blended_tiles(
+    model: FittedModel, prepared: PreparedImage, tiles: ShrinkingTiles
+) -> Generator[Progress, None, FloatArray]:
+    """Probabilities as the members give them, of all tiles."""
     grey = grey_view(prepared)
     # Once for the image, so that every tile works on the same channels.
     selections = model.selections(prepared)
-    tile = even_tile(prepared.shape_px, tile_px or _tile_px(model), (1,) * model.ndim)
-    tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, LEAST_PX[model.ndim])
     probabilities = np.empty((len(model.classes), *prepared.shape_px), np.float32)
     while tiles:
         here = (slice(None), *tiles.first.inner)
@@ -90,10 +110,6 @@ def predict_tiles(
             tiles.shrink(error)
         else:
             tiles.finish()
-    yield tiles.progress("predicting")
-    guide = wanted_guide(prepared, model.finish, spacing_px=model.spacing_px)
-    for _ in finishing(probabilities, guide, model.finish, model.n_clicks, spacing_px=model.spacing_px):
-        yield tiles.progress("predicting")
     return probabilities
 
 

@@ -55,6 +55,9 @@ class FittedModel:
         Clicks that it was trained on.
     finish : FinishConfig
         How the probabilities of a whole image are put together.
+    binning : int
+        Pixels along a side of the squares that an image is binned in before all else; the patches of all members are
+        patches of the binned image.
     """
 
     net: PixelNet
@@ -65,6 +68,7 @@ class FittedModel:
     forest: Forest | None = None
     n_clicks: int = 0
     finish: FinishConfig = field(default_factory=FinishConfig)
+    binning: int = 1
 
     @classmethod
     def of(cls, net: PixelNet, classes: tuple[int, ...], statistics: ChannelStatistics) -> FittedModel:
@@ -172,7 +176,8 @@ class FittedModel:
             ) from error
         statistics = ChannelStatistics(summary.channel_mean, summary.channel_deviation)
         model = cls.of(net.to(device).eval(), numbers, statistics)
-        return replace(model, embedded=embedded, forest=forest, n_clicks=summary.clicks.total, finish=summary.finish)
+        model = replace(model, embedded=embedded, forest=forest, n_clicks=summary.clicks.total)
+        return replace(model, finish=summary.finish, binning=summary.binning)
 
 
 def _restored_forest(summary: ModelSummary, weights: dict[str, Tensor]) -> Forest | None:

@@ -12,8 +12,9 @@ from clicktrain.models.fitted import FittedModel
 from clicktrain.models.nets import build_network
 from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.models.pretrained import EmbeddedHead
-from clicktrain.training.clicked import Example, gather_clicked
-from clicktrain.training.instant import fit_forest, fit_head
+from clicktrain.training.choose_binning import see_best
+from clicktrain.training.clicked import gather_clicked
+from clicktrain.training.instant import fit_forest
 from clicktrain.training.loop import train
 from clicktrain.types import Progress
 
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
     from clicktrain.clicks import Clicks
     from clicktrain.config import Preset
-    from clicktrain.training.clicked import ClickedFeatures
+    from clicktrain.training.clicked import ClickedFeatures, Example
+    from clicktrain.training.seen import SeenClicks
 
-__all__ = ["continue_model", "fit_model", "used_statistics"]
+__all__ = ["continue_model", "fit_model"]
 
 
 def fit_model(
@@ -50,31 +52,18 @@ def fit_model(
     -------
     FittedModel
     """
-    pooled = ChannelStatistics.pooled([ChannelStatistics.of(image) for image in images])
-    classes = tuple(sorted({number for part in clicks for number in part.present}))
-    net = build_network(
-        settings.network,
-        in_channels=images[0].shape[0],
-        n_classes=len(classes),
-        dropout=settings.training.dropout,
-        seed=seed,
-    )
-    model = FittedModel.of(net.to(images[0].device), classes, pooled)
-    if settings.network.pretrained:
-        model = replace(model, embedded=EmbeddedHead.packaged(images[0].device))
-    examples = yield from _examples(model, images, clicks, settings)
-    clicked = yield from _gather(model, examples, seed)
-    # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
-    net.standardise.measure(clicked.windows[..., ::2, ::2])
-    model = yield from _with_heads(model, examples, clicked, settings, seed)
-    yield from _train(model, examples, clicked, settings, steps=settings.training.steps, seed=seed)
-    return model
+    model = _untrained(images, clicks, settings, seed)
+    usual, *others = settings.network.binnings
+    seen = yield from see_best(model, images, clicks, settings, usual=usual, others=others, seed=seed)
+    return (yield from _fit(model, seen, settings, seed))
 
 
 def continue_model(
     model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, *, seed: int
 ) -> Generator[Progress, None, FittedModel]:
     """Go on training a copy of a model with clicks of the classes it knows.
+
+    Where the clicks now tell that images are better looked at in another binning, a new one is trained from nothing.
 
     Parameters
     ----------
@@ -91,41 +80,43 @@ def continue_model(
     -------
     FittedModel
     """
+    present = {number for part in clicks for number in part.present}
+    # Without clicks of all its classes nothing new can take its place.
+    choices = settings.network.binnings if present == set(model.classes) else ()
+    others = [binning for binning in choices if binning != model.binning]
+    seen = yield from see_best(model, images, clicks, settings, usual=model.binning, others=others, seed=seed)
+    if seen.binning != model.binning:
+        return (yield from _fit(_untrained(images, clicks, settings, seed), seen, settings, seed))
     trained = model.copied()
-    examples = yield from _examples(model, images, clicks, settings)
-    clicked = yield from _gather(trained, examples, seed)
-    trained = yield from _with_heads(trained, examples, clicked, settings, seed)
-    yield from _train(trained, examples, clicked, settings, steps=settings.training.more_steps, seed=seed)
+    clicked = yield from _gather(trained, seen.examples, seed)
+    trained = yield from _with_heads(trained, seen, clicked, settings, seed)
+    yield from _train(trained, seen.examples, clicked, settings, steps=settings.training.more_steps, seed=seed)
     return trained
 
 
-def used_statistics(image: Tensor, trained_on: ChannelStatistics | None, settings: Preset) -> ChannelStatistics:
-    """Return what an image is normalised with.
+def _untrained(images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, seed: int) -> FittedModel:
+    pooled = ChannelStatistics.pooled([ChannelStatistics.of(image) for image in images])
+    classes = tuple(sorted({number for part in clicks for number in part.present}))
+    net = build_network(
+        settings.network,
+        in_channels=images[0].shape[0],
+        n_classes=len(classes),
+        dropout=settings.training.dropout,
+        seed=seed,
+    )
+    model = FittedModel.of(net.to(images[0].device), classes, pooled)
+    if settings.network.pretrained:
+        model = replace(model, embedded=EmbeddedHead.packaged(images[0].device))
+    return model
 
-    Parameters
-    ----------
-    image : Tensor of shape (C, [Z,] Y, X)
-    trained_on : ChannelStatistics, optional
-        Of the training images; as long as there are none, the image's own stand for them.
-    settings : Preset
-    """
-    if settings.network.normalisation == "ends":
-        return ChannelStatistics.of_ends(image)
-    by_model = settings.network.normalisation == "model"
-    return trained_on if by_model and trained_on is not None else ChannelStatistics.of(image)
 
-
-def _examples(
-    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset
-) -> Generator[Progress, None, list[Example]]:
-    examples: list[Example] = []
-    for done, (image, part) in enumerate(zip(images, clicks, strict=True)):
-        if model.net.code_channels:
-            yield Progress("features", done, len(images))
-        if len(part):
-            statistics = used_statistics(image, model.statistics, settings)
-            examples.append(Example(image, part, statistics, model.overview(image)))
-    return examples
+def _fit(model: FittedModel, seen: SeenClicks, settings: Preset, seed: int) -> Generator[Progress, None, FittedModel]:
+    clicked = yield from _gather(model, seen.examples, seed)
+    # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
+    model.net.standardise.measure(clicked.windows[..., ::2, ::2])
+    model = yield from _with_heads(model, seen, clicked, settings, seed)
+    yield from _train(model, seen.examples, clicked, settings, steps=settings.training.steps, seed=seed)
+    return model
 
 
 def _gather(model: FittedModel, examples: Sequence[Example], seed: int) -> Generator[Progress, None, ClickedFeatures]:
@@ -134,17 +125,17 @@ def _gather(model: FittedModel, examples: Sequence[Example], seed: int) -> Gener
 
 
 def _with_heads(
-    model: FittedModel, examples: Sequence[Example], clicked: ClickedFeatures, settings: Preset, seed: int
+    model: FittedModel, seen: SeenClicks, clicked: ClickedFeatures, settings: Preset, seed: int
 ) -> Generator[Progress, None, FittedModel]:
     """Fit what needs no gradient steps, anew each time: it costs less than to go on."""
     yield Progress("training", 0, settings.training.steps)
     trees = settings.network.trees
     forest = fit_forest(clicked, model, n_trees=trees, seed=seed) if trees else None
-    embedded = model.embedded
-    if embedded is not None:
-        embedded = yield from fit_head(embedded, model, examples, every_px=settings.finish.every_px, seed=seed)
-    n_clicks = sum(len(example.clicks) for example in examples)
-    return replace(model, forest=forest, embedded=embedded, n_clicks=n_clicks, finish=settings.finish)
+    embedded, learned = model.embedded, seen.embedded
+    if embedded is not None and learned is not None:
+        embedded = embedded.fitted(learned.codes, learned.targets, len(model.classes))
+    heads = replace(model, forest=forest, embedded=embedded, finish=settings.finish)
+    return replace(heads, binning=seen.binning, n_clicks=seen.n_clicks)
 
 
 def _train(
