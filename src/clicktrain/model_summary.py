@@ -83,6 +83,11 @@ class ModelSummary(Frozen):
         return self
 
     @property
+    def binning_text(self) -> str:
+        """How many pixels the model sees as one, in short; empty if each is seen by itself."""
+        return f"sees {self.binning} x {self.binning} px as one" if self.binning > 1 else ""
+
+    @property
     def selection_text(self) -> str:
         """How many channels the blocks work on and what that saves, in short; empty for a model without such blocks."""
         if not self.selected:

@@ -67,9 +67,9 @@ class Controls(QWidget):
         self._status.setToolTip(details)
 
     def say_of(self, model: ModelSummary, text: str) -> None:
-        """Show what was done with a model, and which channels it chose if it is one that does so."""
-        chosen = f" · {model.selection_text}" if model.selection_text else ""
-        self.say(f"{text}{chosen}", model.selection_details)
+        """Show what was done with a model, how coarsely it looks, and which channels it chose if it does so."""
+        parts = (text, model.binning_text, model.selection_text)
+        self.say(" · ".join(part for part in parts if part), model.selection_details)
 
     def set_busy(self, busy: bool) -> None:
         """Show whether work is going on."""

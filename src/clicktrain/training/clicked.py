@@ -70,11 +70,20 @@ class ClickedFeatures:
         Window and first corner of the patch of every click that is kept.
     classes : Tensor of shape (N,), int64
         Class numbers of these clicks.
+    numbers : ndarray of shape (N,), int64
+        Which of the examples' clicks are kept, counted through all examples; ascending.
     """
 
     windows: Tensor
     positions: Tensor
     classes: Tensor
+    numbers: IntArray
+
+    def in_the_middle(self, context_fov: Sequence[int]) -> Tensor:
+        """Features (N, F) of the clicked pixels themselves, given how large their patches are."""
+        window, *corner = self.positions.T
+        middle = [start + (n - 1) // 2 for start, n in zip(corner, context_fov, strict=True)]
+        return self.windows[(window, slice(None), *middle)]
 
 
 def gather_clicked(
@@ -103,7 +112,7 @@ def gather_clicked(
     windows: list[Tensor] = []
     positions: list[Tensor] = []
     window_bytes = 4 * net.feature_channels * math.prod(_window_shape(context_fov))
-    kept = _kept([example.clicks for example in examples], _MOST_BYTES // window_bytes, seed)
+    kept, numbers = _kept([example.clicks for example in examples], _MOST_BYTES // window_bytes, seed)
     done, total = 0, sum(len(_groups(cover(clicks, window_px)[0])) for clicks in kept)
     for example, clicks in zip(examples, kept, strict=True):
         if not len(clicks):
@@ -120,14 +129,14 @@ def gather_clicked(
             done += 1
             _cut_windows(stack, net, prepared, origins, group, context_fov)
         windows.append(stack)
-    classes = np.concatenate([clicks.classes for clicks in kept])
+    classes = torch.from_numpy(np.concatenate([clicks.classes for clicks in kept]))
     yield Progress("features", total, total)
     maps = (windows[0] if len(windows) == 1 else torch.cat(windows)).movedim(-1, 1)
-    return ClickedFeatures(maps, torch.cat(positions).to(maps.device), torch.from_numpy(classes).to(maps.device))
+    return ClickedFeatures(maps, torch.cat(positions).to(maps.device), classes.to(maps.device), numbers)
 
 
-def _kept(clicks: Sequence[Clicks], most: int, seed: int) -> list[Clicks]:
-    """Drop clicks whose windows memory has no room for; every class keeps some."""
+def _kept(clicks: Sequence[Clicks], most: int, seed: int) -> tuple[list[Clicks], IntArray]:
+    """Drop clicks whose windows memory has no room for; every class keeps some. What is left, and their numbers."""
     owners: list[IntArray] = []
     for part in clicks:
         _, owner = cover(part, _WINDOW_PX[len(part.shape_px)])
@@ -135,10 +144,11 @@ def _kept(clicks: Sequence[Clicks], most: int, seed: int) -> list[Clicks]:
     classes = np.concatenate([part.classes for part in clicks])
     drawn = draw_windows(np.concatenate(owners), classes, most, seed=seed)
     inside = [np.isin(owner, drawn) for owner in owners]
-    return [
+    left = [
         Clicks(part.positions_px[kept], part.classes[kept], part.shape_px)
         for part, kept in zip(clicks, inside, strict=True)
     ]
+    return left, np.flatnonzero(np.concatenate(inside))
 
 
 def _groups(origins: IntArray) -> list[list[int]]:

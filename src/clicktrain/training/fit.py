@@ -9,12 +9,11 @@ import torch
 
 from clicktrain.models.features import sample_features
 from clicktrain.models.fitted import FittedModel
+from clicktrain.models.forest import Forest
 from clicktrain.models.nets import build_network
 from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.models.pretrained import EmbeddedHead
 from clicktrain.training.choose_binning import see_best
-from clicktrain.training.clicked import gather_clicked
-from clicktrain.training.instant import fit_forest
 from clicktrain.training.loop import train
 from clicktrain.types import Progress
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from clicktrain.clicks import Clicks
     from clicktrain.config import Preset
-    from clicktrain.training.clicked import ClickedFeatures, Example
+    from clicktrain.training.clicked import Example
     from clicktrain.training.seen import SeenClicks
 
 __all__ = ["continue_model", "fit_model"]
@@ -87,10 +86,8 @@ def continue_model(
     seen = yield from see_best(model, images, clicks, settings, usual=model.binning, others=others, seed=seed)
     if seen.binning != model.binning:
         return (yield from _fit(_untrained(images, clicks, settings, seed), seen, settings, seed))
-    trained = model.copied()
-    clicked = yield from _gather(trained, seen.examples, seed)
-    trained = yield from _with_heads(trained, seen, clicked, settings, seed)
-    yield from _train(trained, seen.examples, clicked, settings, steps=settings.training.more_steps, seed=seed)
+    trained = yield from _with_heads(model.copied(), seen, settings)
+    yield from _train(trained, seen, settings, steps=settings.training.more_steps, seed=seed)
     return trained
 
 
@@ -111,44 +108,30 @@ def _untrained(images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Pre
 
 
 def _fit(model: FittedModel, seen: SeenClicks, settings: Preset, seed: int) -> Generator[Progress, None, FittedModel]:
-    clicked = yield from _gather(model, seen.examples, seed)
     # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
-    model.net.standardise.measure(clicked.windows[..., ::2, ::2])
-    model = yield from _with_heads(model, seen, clicked, settings, seed)
-    yield from _train(model, seen.examples, clicked, settings, steps=settings.training.steps, seed=seed)
+    model.net.standardise.measure(seen.clicked.windows[..., ::2, ::2])
+    model = yield from _with_heads(model, seen, settings)
+    yield from _train(model, seen, settings, steps=settings.training.steps, seed=seed)
     return model
 
 
-def _gather(model: FittedModel, examples: Sequence[Example], seed: int) -> Generator[Progress, None, ClickedFeatures]:
-    fov, context_fov = model.net.fov, model.context_fov
-    return (yield from gather_clicked(model.net, examples, fov=fov, context_fov=context_fov, seed=seed))
-
-
-def _with_heads(
-    model: FittedModel, seen: SeenClicks, clicked: ClickedFeatures, settings: Preset, seed: int
-) -> Generator[Progress, None, FittedModel]:
+def _with_heads(model: FittedModel, seen: SeenClicks, settings: Preset) -> Generator[Progress, None, FittedModel]:
     """Fit what needs no gradient steps, anew each time: it costs less than to go on."""
     yield Progress("training", 0, settings.training.steps)
-    trees = settings.network.trees
-    forest = fit_forest(clicked, model, n_trees=trees, seed=seed) if trees else None
-    embedded, learned = model.embedded, seen.embedded
-    if embedded is not None and learned is not None:
-        embedded = embedded.fitted(learned.codes, learned.targets, len(model.classes))
+    pixels, trees = seen.pixels, settings.network.trees
+    forest = Forest(pixels.features.cpu().numpy(), pixels.targets.numpy(), n_trees=trees) if trees else None
+    embedded = model.embedded
+    if embedded is not None and pixels.codes is not None:
+        embedded = embedded.fitted(pixels.codes, pixels.targets, len(model.classes))
     heads = replace(model, forest=forest, embedded=embedded, finish=settings.finish)
     return replace(heads, binning=seen.binning, n_clicks=seen.n_clicks)
 
 
 def _train(
-    model: FittedModel,
-    examples: Sequence[Example],
-    clicked: ClickedFeatures,
-    settings: Preset,
-    *,
-    steps: int,
-    seed: int,
+    model: FittedModel, seen: SeenClicks, settings: Preset, *, steps: int, seed: int
 ) -> Generator[Progress, None, None]:
     yield Progress("training", 0, steps)
-    sample = _sample(model, examples)
+    sample, clicked = _sample(model, seen.examples), seen.clicked
     # In place: the windows can be as large as the image's features, and nobody needs them raw any more.
     model.net.standardise.apply_(clicked.windows)
     targets = model.targets(clicked.classes)

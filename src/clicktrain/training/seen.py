@@ -12,7 +12,7 @@ from clicktrain.clicks import Clicks
 from clicktrain.models.binning import binned, binned_clicks
 from clicktrain.models.forest import MOST_EXAMPLES, thinned
 from clicktrain.models.normalise import ChannelStatistics
-from clicktrain.training.clicked import Example
+from clicktrain.training.clicked import Example, gather_clicked
 from clicktrain.training.embedded import embed_clicks
 from clicktrain.training.strokes import strokes_of
 from clicktrain.types import Progress
@@ -25,25 +25,30 @@ if TYPE_CHECKING:
     from clicktrain.config import Preset
     from clicktrain.models.fitted import FittedModel
     from clicktrain.models.pretrained import EmbeddedHead
+    from clicktrain.training.clicked import ClickedFeatures
     from clicktrain.types import IntArray
 
-__all__ = ["EmbeddedClicks", "SeenClicks", "see", "used_statistics"]
+__all__ = ["ClickedPixels", "SeenClicks", "see", "used_statistics"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class EmbeddedClicks:
-    """Embeddings of clicks, of several images together.
+class ClickedPixels:
+    """What is known of clicked pixels, of several images together: all that is fitted in one go learns from it.
 
     Parameters
     ----------
-    codes : Tensor of shape (N, D)
+    features : Tensor of shape (N, F)
+        Of the stem.
+    codes : Tensor of shape (N, D), optional
+        Of the pretrained embedding, if there is one.
     targets : Tensor of shape (N,), int64
-        Class index of each, 0 to K - 1.
+        Class index of each, 0 to K - 1, on the CPU.
     strokes : ndarray of shape (N,), int64
         Number of the stroke that each belongs to.
     """
 
-    codes: Tensor
+    features: Tensor
+    codes: Tensor | None
     targets: Tensor
     strokes: IntArray
 
@@ -58,34 +63,37 @@ class SeenClicks:
         Pixels along a side of the squares that the images were binned in.
     examples : tuple of Example
         Binned images with clicks.
-    embedded : EmbeddedClicks, optional
-        Without one if the classifier has no pretrained part.
+    clicked : ClickedFeatures
+        The surroundings of the clicks.
+    pixels : ClickedPixels
+        Of very many clicks a part.
     n_clicks : int
-        Pixels that were clicked.
+        Pixels that were clicked, before the binning.
     """
 
     binning: int
     examples: tuple[Example, ...]
-    embedded: EmbeddedClicks | None
+    clicked: ClickedFeatures
+    pixels: ClickedPixels
     n_clicks: int
 
 
 def see(
     model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, binning: int, *, seed: int
 ) -> Generator[Progress, None, SeenClicks]:
-    """Bin images, normalise them and embed their clicks.
+    """Bin images, normalise them, and compute what the members need of their clicks.
 
     Parameters
     ----------
     model : FittedModel
-        Tells the classes and whether there is a pretrained part; need not be trained.
+        Tells the classes and what its members need; need not be trained.
     images : sequence of Tensor of shape (C, [Z,] Y, X), float32
     clicks : sequence of Clicks
         One per image; images without any are left out.
     settings : Preset
     binning : int
     seed : int
-        Of the draw of clicks that are embedded, where there are very many.
+        Of the draw of clicks where there are very many.
 
     Yields
     ------
@@ -105,12 +113,18 @@ def see(
             seen, first = binned_clicks(part, binning)
             statistics = used_statistics(coarse, model.statistics, settings)
             examples.append(Example(coarse, seen, statistics, model.overview(coarse)))
-            strokes.append(strokes_of(part)[first])
-    embedded, head = None, model.embedded
-    if head is not None:
-        targets = [model.targets(torch.from_numpy(example.clicks.classes)) for example in examples]
-        embedded = yield from _embed(head, examples, targets, strokes, every_px=settings.finish.every_px, seed=seed)
-    return SeenClicks(binning, tuple(examples), embedded, sum(map(len, clicks)))
+            strokes.append(strokes_of(part)[first] + (strokes[-1].max() + 1 if strokes else 0))
+    fov, context_fov = model.net.fov, model.context_fov
+    clicked = yield from gather_clicked(model.net, examples, fov=fov, context_fov=context_fov, seed=seed)
+    targets = model.targets(clicked.classes).cpu()
+    few = thinned(targets.numpy(), MOST_EXAMPLES, seed=seed)
+    codes = None
+    if model.embedded is not None:
+        every_px = settings.finish.every_px
+        codes = yield from _embed(model.embedded, examples, clicked.numbers[few], every_px=every_px)
+    of_clicks = np.concatenate(strokes)[clicked.numbers[few]]
+    pixels = ClickedPixels(clicked.in_the_middle(context_fov)[few], codes, targets[torch.from_numpy(few)], of_clicks)
+    return SeenClicks(binning, tuple(examples), clicked, pixels, sum(map(len, clicks)))
 
 
 def used_statistics(image: Tensor, trained_on: ChannelStatistics | None, settings: Preset) -> ChannelStatistics:
@@ -131,27 +145,16 @@ def used_statistics(image: Tensor, trained_on: ChannelStatistics | None, setting
 
 
 def _embed(
-    head: EmbeddedHead,
-    examples: Sequence[Example],
-    targets: Sequence[Tensor],
-    strokes: Sequence[IntArray],
-    *,
-    every_px: int,
-    seed: int,
-) -> Generator[Progress, None, EmbeddedClicks]:
-    """Embed clicks of all images, a part of them if there are very many."""
-    known = torch.cat(list(targets))
-    kept = thinned(known.numpy(), MOST_EXAMPLES, seed=seed)
+    head: EmbeddedHead, examples: Sequence[Example], numbers: IntArray, *, every_px: int
+) -> Generator[Progress, None, Tensor]:
+    """Embed clicks, given by their numbers, ascending, through all examples."""
     codes: list[Tensor] = []
-    numbers: list[IntArray] = []
-    first = first_stroke = 0
-    for example, stroke in zip(examples, strokes, strict=True):
+    first = 0
+    for example in examples:
         clicks = example.clicks
-        mine = kept[(kept >= first) & (kept < first + len(clicks))] - first
+        mine = numbers[(numbers >= first) & (numbers < first + len(clicks))] - first
+        first += len(clicks)
         if len(mine):
             some = Clicks(clicks.positions_px[mine], clicks.classes[mine], clicks.shape_px)
             codes.append((yield from embed_clicks(head, example, some, every_px)))
-            numbers.append(stroke[mine] + first_stroke)
-        first += len(clicks)
-        first_stroke += int(stroke.max()) + 1
-    return EmbeddedClicks(torch.cat(codes), known[torch.from_numpy(kept)], np.concatenate(numbers))
+    return torch.cat(codes)
