@@ -110,8 +110,8 @@ class NetworkConfig(Frozen):
             min_length=1,
             max_length=16,
             title="Binnings",
-            description="Pixels along a side of squares that are put together before all else: with several, those are "
-            "taken that strokes foretell each other best with, the first ones as long as there are few strokes.",
+            description="Sides of the squares that pixels are averaged over before all else, in pixels; with several, "
+            "the first unless the strokes speak for another.",
         ),
     ] = (1,)
 

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
-from clicktrain import PixelClassifier
+from clicktrain import Clicks, PixelClassifier
 from clicktrain.config import FinishConfig, Preset, preset
-from clicktrain.models.pretrained import EmbeddedHead
-from clicktrain.training.choose_binning import _folds, can_be_held_out, held_out_loss
+from clicktrain.models.pretrained import EmbeddedHead, Embedding
+from clicktrain.models.trunk import Trunk
+from clicktrain.training import choose_binning
+from clicktrain.training.choose_binning import _folds, can_be_held_out, held_out_loss, strokes_of_all
 from clicktrain.training.seen import ClickedPixels
+from clicktrain.types import Progress
 from tests.textures import strokes, two_textures
+from tests.training.test_training import drained
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
 HEAD = EmbeddedHead.packaged(torch.device("cpu"))
@@ -34,38 +40,88 @@ def magnified(times: int) -> tuple[np.ndarray, np.ndarray]:
     return image, truth
 
 
-def clicks_of(counts: tuple[int, ...], *, informative: bool = True) -> ClickedPixels:
-    """Strokes of 5 clicks, so many of each class."""
+def pixels_of(
+    counts: tuple[int, ...], *, features: bool, codes: bool, lengths: tuple[int, ...] = (5,)
+) -> tuple[ClickedPixels, np.ndarray]:
+    """So many strokes of each class, of some lengths in turn, and whether features and codes tell the class."""
     rng = np.random.default_rng(0)
-    targets = np.repeat(np.arange(len(counts)), [5 * count for count in counts])
-    of_stroke = np.repeat(rng.normal(size=(sum(counts), 48)), 5, axis=0)
-    codes = of_stroke + 0.1 * rng.normal(size=(len(targets), 48))
-    codes[:, 0] += 3 * targets if informative else 0
-    numbers, seen = np.repeat(np.arange(sum(counts)), 5), torch.from_numpy(codes).float()
-    return ClickedPixels(seen, seen, torch.from_numpy(targets), numbers)
+    n_clicks = np.resize(lengths, sum(counts))
+    targets = np.repeat(np.repeat(np.arange(len(counts)), counts), n_clicks)
+    parts = []
+    for tells in (features, codes):
+        values = np.repeat(rng.normal(size=(sum(counts), 48)), n_clicks, axis=0)
+        values += 0.1 * rng.normal(size=values.shape)
+        values[:, 0] += 6 * targets if tells else 0
+        parts.append(torch.from_numpy(values).float())
+    strokes = np.repeat(np.arange(sum(counts)), n_clicks)
+    return ClickedPixels(*parts, torch.from_numpy(targets), np.arange(len(targets))), strokes
+
+
+def loss_of(pixels: ClickedPixels, strokes: np.ndarray, head: EmbeddedHead | None) -> float:
+    return drained(held_out_loss(pixels, strokes, 2, head))
 
 
 @pytest.mark.parametrize("counts", [(2, 2), (3, 9), (12, 7, 4)])
 def test_strokes_are_held_out_whole_and_never_all_of_a_class(counts: tuple[int, ...]) -> None:
-    clicks = clicks_of(counts)
-    for fold in _folds(clicks):
+    pixels, strokes = pixels_of(counts, features=True, codes=True)
+    for fold in _folds(pixels.targets, strokes):
         for stroke in range(sum(counts)):
-            assert len(set(fold[clicks.strokes == stroke])) == 1
+            assert len(set(fold[strokes == stroke])) == 1
         for number in np.unique(fold):
-            assert set(clicks.targets.numpy()[fold != number]) == set(range(len(counts)))
+            assert set(pixels.targets.numpy()[fold != number]) == set(range(len(counts)))
 
 
-@pytest.mark.parametrize("head", [HEAD, None], ids=["with codes", "features alone"])
-def test_what_holds_for_other_strokes_has_less_loss_than_what_singles_out_each(head: EmbeddedHead | None) -> None:
-    told, guessed = (held_out_loss(clicks_of((8, 8), informative=known), 2, head) for known in (True, False))
-    # Clicks of one stroke tell each other apart from all others; only strokes that are left out tell that it is luck.
-    assert told < 0.4
-    assert guessed > 0.45
+def test_what_singles_out_each_stroke_tells_nothing_of_others() -> None:
+    # Clicks of one stroke are told from all others with ease; only strokes that are left out show that it was luck.
+    assert loss_of(*pixels_of((9, 9), features=False, codes=False), HEAD) > 0.4
+
+
+@pytest.mark.parametrize(("features", "codes"), [(True, False), (False, True), (True, True)])
+def test_features_and_codes_both_foretell(features: bool, codes: bool) -> None:
+    told = pixels_of((9, 9), features=features, codes=codes)
+    guessed = pixels_of((9, 9), features=False, codes=False)
+    assert loss_of(*told, HEAD) < loss_of(*guessed, HEAD) - 0.05
+    assert (loss_of(*told, None) < loss_of(*guessed, None) - 0.05) == features
+
+
+def test_long_strokes_and_common_classes_weigh_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every click of the first class is foretold for certain, and none of the others: what weighs is not how many.
+    def losses(pixels: ClickedPixels, _n_classes: int, _head: None, held_out: torch.Tensor) -> np.ndarray:
+        return pixels.targets[held_out].numpy().astype(float)
+
+    monkeypatch.setattr(choose_binning, "_losses", losses)
+    pixels, strokes = pixels_of((2, 7), features=True, codes=True, lengths=(3, 30))
+    assert loss_of(pixels, strokes, None) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(("counts", "known"), [((2, 2), True), ((1, 9), False)])
 def test_the_only_stroke_of_a_class_is_not_held_out(counts: tuple[int, ...], known: bool) -> None:
-    assert can_be_held_out(clicks_of(counts)) == known
+    assert can_be_held_out(*pixels_of(counts, features=True, codes=True)) == known
+
+
+def test_clicks_that_lie_close_are_one_stroke_and_images_share_none() -> None:
+    dots = Clicks(np.array([[2, 2], [2, 5], [2, 30], [2, 3]]), np.array([1, 1, 1, 2]), (40, 40))
+    near, beside, far, other = strokes_of_all([dots], 4)
+    assert near == beside
+    assert len({near, far, other}) == 3
+    none = Clicks.from_labels(np.zeros((9, 9), int))
+    both = strokes_of_all([dots, none, dots], 4)
+    assert not set(both[:4]) & set(both[4:])
+
+
+@pytest.mark.parametrize(("losses", "chosen"), [((1.0, 0.6, 0.57), 1), ((1.0, 0.45, 0.6), 2), ((1.0, 0.45, 0.4), 4)])
+def test_another_binning_must_do_away_with_much_of_the_loss(
+    monkeypatch: pytest.MonkeyPatch, losses: tuple[float, ...], chosen: int
+) -> None:
+    def told(*_: object) -> Generator[Progress, None, float]:
+        yield Progress("features", 0, 1)
+        return next(left)
+
+    left = iter(losses)
+    monkeypatch.setattr(choose_binning, "held_out_loss", told)
+    # Eight strokes: 1.25 / sqrt(8), 44 % of the loss.
+    labels = strokes(TRUTH, rows=(4, 34, 64, 94))
+    assert PixelClassifier(preset=quick()).fit(IMAGE, labels).summary().binning == chosen
 
 
 @pytest.mark.parametrize("times", [1, 8])
@@ -120,3 +176,17 @@ def test_a_binned_model_is_the_one_that_binned_images_give() -> None:
     # In the middle of a square nothing is interpolated.
     np.testing.assert_allclose(large[:, 1::3, 1::3], small, atol=1e-3)
     assert coarse.summary().fov_px == tuple(3 * side for side in plain.summary().fov_px)
+
+
+def test_a_new_binning_keeps_the_embedding_and_statistics_that_it_was_found_with() -> None:
+    image, truth = magnified(8)
+    few, many = strokes(truth, rows=(20, 60)), strokes(truth, rows=tuple(range(4, 300, 50)))
+    model = PixelClassifier(preset=quick(normalisation="model")).fit(image, few)
+    other = EmbeddedHead.of(Embedding(Trunk(width=4, levels=2, out_channels=6)), torch.empty(0))
+    model._model = replace(model._model, embedded=other)
+    before = model._model.statistics
+    model.partial_fit(np.clip(image.astype(float) * 0.9, 0, 255), many)
+    if model.summary().binning > 1:
+        assert model._model.statistics == before
+    assert model._model.embedded.embedding is other.embedding
+    assert (model.predict(image) == truth).mean() > 0.7

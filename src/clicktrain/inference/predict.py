@@ -19,6 +19,7 @@ from clicktrain.models.binning import binned, unbinning
 from clicktrain.models.blend import blended
 from clicktrain.models.features import grey_view, prepare, stem_features
 from clicktrain.models.known import KnownPlaces, KnownRegion, slice_step
+from clicktrain.models.normalise import ChannelStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from clicktrain.models.features import PreparedImage
     from clicktrain.models.fitted import FittedModel
     from clicktrain.models.forest import Forest
-    from clicktrain.models.normalise import ChannelStatistics
     from clicktrain.models.pretrained import EmbeddedHead
     from clicktrain.tiling.tiles import Tile
     from clicktrain.types import FloatArray, Progress
@@ -82,16 +82,22 @@ def predict_tiles(
     tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, LEAST_PX[model.ndim])
     probabilities = yield from _blended_tiles(model, prepared, tiles)
     if model.binning > 1:
-        answers = probabilities
-        probabilities = np.empty((len(model.classes), *image.shape[1:]), np.float32)
-        for _ in unbinning(answers, model.binning, probabilities):
+        spread = np.empty((len(model.classes), *image.shape[1:]), np.float32)
+        for _ in unbinning(probabilities, model.binning, spread):
             yield tiles.progress("predicting")
-        prepared = prepare(image, statistics, (1,) * model.ndim)
+        probabilities = spread
     yield tiles.progress("predicting")
-    guide = wanted_guide(prepared, model.finish, spacing_px=model.spacing_px)
+    guide = _guide(model, image, prepared)
     for _ in finishing(probabilities, guide, model.finish, model.n_clicks, spacing_px=model.spacing_px):
         yield tiles.progress("predicting")
     return probabilities
+
+
+def _guide(model: FittedModel, image: Tensor, prepared: PreparedImage) -> FloatArray | None:
+    """What shapes the edges of the answers: of single pixels, however the image was binned."""
+    if model.binning > 1 and model.finish.guided_px:
+        prepared = prepare(image, ChannelStatistics.of(image), (1,) * model.ndim)
+    return wanted_guide(prepared, model.finish, spacing_px=model.spacing_px)
 
 
 def _blended_tiles(

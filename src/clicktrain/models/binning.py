@@ -28,7 +28,7 @@ def binned(image: Tensor, binning: int) -> Tensor:
     image : Tensor of shape (C, Y, X)
         Of any shape if the binning is 1.
     binning : int
-        Pixels along a side of a square. Where the last ones do not fill a square, the outermost are repeated.
+        Pixels along a side of a square. The last squares are averages of what there is of them.
 
     Returns
     -------
@@ -37,8 +37,7 @@ def binned(image: Tensor, binning: int) -> Tensor:
     """
     if binning == 1:
         return image
-    rows, columns = (-side % binning for side in image.shape[1:])
-    return F.avg_pool2d(F.pad(image[None], (0, columns, 0, rows), mode="replicate"), binning)[0]
+    return F.avg_pool2d(image[None], binning, ceil_mode=True, count_include_pad=False)[0]
 
 
 def binned_shape(shape_px: Sequence[int], binning: int) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ class FittedModel:
     forest : Forest, optional
         Classifies by the stem's features.
     n_clicks : int
-        Clicks that it was trained on.
+        Pixels that were clicked for it, before any binning.
     finish : FinishConfig
         How the probabilities of a whole image are put together.
     binning : int

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from clicktrain.clicks import Clicks
+from clicktrain.models.binning import binned_shape
+from clicktrain.models.forest import thinned
 from clicktrain.models.ridge import ridge
-from clicktrain.training.seen import see
+from clicktrain.training.seen import ClickedPixels, see
+from clicktrain.training.strokes import strokes_of
+from clicktrain.types import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -16,23 +21,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from clicktrain.clicks import Clicks
     from clicktrain.config import Preset
     from clicktrain.models.fitted import FittedModel
     from clicktrain.models.pretrained import EmbeddedHead
-    from clicktrain.training.seen import ClickedPixels, SeenClicks
-    from clicktrain.types import IntArray, Progress
+    from clicktrain.training.seen import SeenClicks
+    from clicktrain.types import IntArray
 
-__all__ = ["can_be_held_out", "held_out_loss", "see_best"]
+__all__ = ["can_be_held_out", "held_out_loss", "see_best", "strokes_of_all"]
 
 _FOLDS = 5
 _ROUNDS = 2
-# Which share of the loss another binning must do away with, times the square root of the number of strokes: what few
-# strokes tell is mostly luck. This and the ridge below were chosen on half of the sets that benchmarks/few_clicks.py
-# reports (docs/explanation/few_clicks.md).
+# Which share of the usual binning's loss another one must do away with, times the square root of the number of strokes:
+# what few strokes tell is mostly luck. This and the ridge below were chosen on half of the sets that
+# benchmarks/few_clicks.py reports (docs/explanation/few_clicks.md).
 _GAIN = 1.25
 # Penalty of a ridge regression on standardised features, and what its scores are multiplied by.
 _PENALTY, _SHARPNESS = 0.01, 4.0
+# More pixels hardly tell more of few strokes, and take longer.
+_MOST_PIXELS = 1000
 # A prediction that is sure and wrong must not outvote the other one.
 _LEAST = 1e-3
 
@@ -70,76 +76,115 @@ def see_best(
         In the usual binning as long as some class has one stroke only.
     """
     best = yield from see(model, images, clicks, settings, usual, seed=seed)
-    if not others or not can_be_held_out(best.pixels):
+    if not others:
         return best
-    n_strokes = len(np.unique(best.pixels.strokes))
-    least = (1 - _GAIN / n_strokes**0.5) * held_out_loss(best.pixels, len(model.classes), model.embedded)
+    # Clicks a few pixels apart know each other as well as those that touch: on the coarsest grid they do.
+    strokes = strokes_of_all(clicks, max(usual, *others))
+    n_strokes, n_classes = len(np.unique(strokes[best.pixels.numbers])), len(model.classes)
+    if not can_be_held_out(best.pixels, strokes):
+        return best
+    loss = yield from held_out_loss(best.pixels, strokes, n_classes, model.embedded)
+    least = (1 - _GAIN / n_strokes**0.5) * loss
     for binning in others:
         seen = yield from see(model, images, clicks, settings, binning, seed=seed)
-        if can_be_held_out(seen.pixels):
-            loss = held_out_loss(seen.pixels, len(model.classes), model.embedded)
+        if can_be_held_out(seen.pixels, strokes):
+            loss = yield from held_out_loss(seen.pixels, strokes, n_classes, model.embedded)
             best, least = (seen, loss) if loss < least else (best, least)
+        # The surroundings of very many clicks are large: let go of them before others are computed.
+        del seen
     return best
 
 
-def can_be_held_out(pixels: ClickedPixels) -> bool:
-    """Whether every class has strokes left when one of them is left out."""
-    return all(len(numbers) > 1 for numbers in _strokes_of_classes(pixels))
+def strokes_of_all(clicks: Sequence[Clicks], grid_px: int) -> IntArray:
+    """Strokes of the clicks of several images, those that touch on a grid being one: a number for each click."""
+    numbers: list[IntArray] = []
+    found = 0
+    for part in clicks:
+        coarse = Clicks(part.positions_px // grid_px, part.classes, binned_shape(part.shape_px, grid_px))
+        numbers.append(strokes_of(coarse) + found)
+        found = int(numbers[-1].max(initial=found - 1)) + 1
+    return np.concatenate(numbers)
 
 
-def held_out_loss(pixels: ClickedPixels, n_classes: int, head: EmbeddedHead | None) -> float:
+def can_be_held_out(pixels: ClickedPixels, strokes: IntArray) -> bool:
+    """Whether every class has strokes left when one of them is left out.
+
+    Parameters
+    ----------
+    pixels : ClickedPixels
+    strokes : ndarray of shape (M,), int64
+        Number of the stroke of each click that was given.
+    """
+    return all(len(numbers) > 1 for numbers in _strokes_of_classes(pixels.targets, strokes[pixels.numbers]))
+
+
+def held_out_loss(
+    pixels: ClickedPixels, strokes: IntArray, n_classes: int, head: EmbeddedHead | None
+) -> Generator[Progress, None, float]:
     """Mean loss on strokes that nothing was fitted to; classes weigh alike, and so do the strokes of each.
 
     Parameters
     ----------
     pixels : ClickedPixels
+    strokes : ndarray of shape (M,), int64
+        Number of the stroke of each click that was given.
     n_classes : int
     head : EmbeddedHead, optional
         Is fitted to the codes; without it the features alone foretell.
+
+    Yields
+    ------
+    Progress
+        Before every fold.
 
     Returns
     -------
     float
         1 minus the probability of the right class.
     """
-    losses = np.mean([_losses(pixels, n_classes, head, fold) for fold in _folds(pixels)], axis=0)
-    of_strokes = np.bincount(pixels.strokes, losses) / np.maximum(np.bincount(pixels.strokes), 1)
-    return float(np.mean([of_strokes[numbers].mean() for numbers in _strokes_of_classes(pixels)]))
+    drawn = torch.from_numpy(thinned(pixels.targets.numpy(), _MOST_PIXELS, seed=0))
+    codes = None if pixels.codes is None else pixels.codes[drawn]
+    few = ClickedPixels(pixels.features[drawn], codes, pixels.targets[drawn], pixels.numbers[drawn.numpy()])
+    stroke = strokes[few.numbers]
+    losses = np.zeros(len(stroke))
+    folds = [(fold, number) for fold in _folds(few.targets, stroke) for number in np.unique(fold)]
+    for done, (fold, number) in enumerate(folds):
+        yield Progress("features", done, len(folds))
+        held_out = fold == number
+        losses[held_out] += _losses(few, n_classes, head, torch.from_numpy(held_out)) / _ROUNDS
+    of_strokes = np.bincount(stroke, losses) / np.maximum(np.bincount(stroke), 1)
+    return float(np.mean([of_strokes[numbers].mean() for numbers in _strokes_of_classes(few.targets, stroke)]))
 
 
-def _folds(pixels: ClickedPixels) -> list[IntArray]:
+def _folds(targets: Tensor, strokes: IntArray) -> list[IntArray]:
     """Deal out the strokes of every class, whole ones, some times over: the fold of each click."""
     rng = np.random.default_rng(0)
     rounds: list[IntArray] = []
     for _ in range(_ROUNDS):
-        fold_of = np.zeros(pixels.strokes.max() + 1, np.int64)
-        for numbers in _strokes_of_classes(pixels):
+        fold_of = np.zeros(strokes.max() + 1, np.int64)
+        for numbers in _strokes_of_classes(targets, strokes):
             fold_of[rng.permutation(numbers)] = np.arange(len(numbers)) % _FOLDS
-        rounds.append(fold_of[pixels.strokes])
+        rounds.append(fold_of[strokes])
     return rounds
 
 
-def _strokes_of_classes(pixels: ClickedPixels) -> list[IntArray]:
-    targets = pixels.targets.numpy()
-    return [np.unique(pixels.strokes[targets == target]) for target in np.unique(targets)]
+def _strokes_of_classes(targets: Tensor, strokes: IntArray) -> list[IntArray]:
+    known = targets.numpy()
+    return [np.unique(strokes[known == target]) for target in np.unique(known)]
 
 
-def _losses(pixels: ClickedPixels, n_classes: int, head: EmbeddedHead | None, fold: IntArray) -> NDArray[np.float64]:
-    """Loss of every click, foretold without the click's fold."""
+def _losses(pixels: ClickedPixels, n_classes: int, head: EmbeddedHead | None, held_out: Tensor) -> NDArray[np.float64]:
+    """Loss of every click that is held out, foretold by the others."""
     deviation, mean = torch.std_mean(pixels.features, dim=0, correction=0)
     features = (pixels.features - mean) / (deviation + 1e-6) / pixels.features.shape[1] ** 0.5
-    losses = np.empty(len(fold))
-    for number in np.unique(fold):
-        held_out = torch.from_numpy(fold == number)
-        known = pixels.targets[~held_out]
-        coefficients = ridge(features[~held_out].cpu().double(), known, n_classes, _PENALTY) * _SHARPNESS
-        foretold = _logarithms(features[held_out], coefficients)
-        if head is not None and pixels.codes is not None:
-            fitted = head.fitted(pixels.codes[~held_out], known, n_classes)
-            foretold = (foretold + _logarithms(pixels.codes[held_out], fitted.coefficients)) / 2
-        right = foretold.softmax(dim=1)[torch.arange(len(foretold)), pixels.targets[held_out]]
-        losses[held_out.numpy()] = 1 - right.numpy()
-    return losses
+    known = pixels.targets[~held_out]
+    coefficients = ridge(features[~held_out].cpu().double(), known, n_classes, _PENALTY) * _SHARPNESS
+    foretold = _logarithms(features[held_out], coefficients)
+    if head is not None and pixels.codes is not None:
+        fitted = head.fitted(pixels.codes[~held_out], known, n_classes)
+        foretold = (foretold + _logarithms(pixels.codes[held_out], fitted.coefficients)) / 2
+    right = foretold.softmax(dim=1)[torch.arange(len(foretold)), pixels.targets[held_out]]
+    return np.asarray(1 - right.numpy(), np.float64)
 
 
 def _logarithms(values: Tensor, coefficients: Tensor) -> Tensor:

@@ -85,7 +85,9 @@ def continue_model(
     others = [binning for binning in choices if binning != model.binning]
     seen = yield from see_best(model, images, clicks, settings, usual=model.binning, others=others, seed=seed)
     if seen.binning != model.binning:
-        return (yield from _fit(_untrained(images, clicks, settings, seed), seen, settings, seed))
+        # What was seen is in the terms of this embedding and these statistics.
+        anew = replace(_untrained(images, clicks, settings, seed), embedded=model.embedded, statistics=model.statistics)
+        return (yield from _fit(anew, seen, settings, seed))
     trained = yield from _with_heads(model.copied(), seen, settings)
     yield from _train(trained, seen, settings, steps=settings.training.more_steps, seed=seed)
     return trained

@@ -14,7 +14,6 @@ from clicktrain.models.forest import MOST_EXAMPLES, thinned
 from clicktrain.models.normalise import ChannelStatistics
 from clicktrain.training.clicked import Example, gather_clicked
 from clicktrain.training.embedded import embed_clicks
-from clicktrain.training.strokes import strokes_of
 from clicktrain.types import Progress
 
 if TYPE_CHECKING:
@@ -43,14 +42,14 @@ class ClickedPixels:
         Of the pretrained embedding, if there is one.
     targets : Tensor of shape (N,), int64
         Class index of each, 0 to K - 1, on the CPU.
-    strokes : ndarray of shape (N,), int64
-        Number of the stroke that each belongs to.
+    numbers : ndarray of shape (N,), int64
+        Which of the given clicks each is, counted through all images.
     """
 
     features: Tensor
     codes: Tensor | None
     targets: Tensor
-    strokes: IntArray
+    numbers: IntArray
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -103,8 +102,27 @@ def see(
     -------
     SeenClicks
     """
+    examples, numbers = yield from _binned_examples(model, images, clicks, settings, binning)
+    fov, context_fov = model.net.fov, model.context_fov
+    clicked = yield from gather_clicked(model.net, examples, fov=fov, context_fov=context_fov, seed=seed)
+    targets = model.targets(clicked.classes).cpu()
+    drawn = thinned(targets.numpy(), MOST_EXAMPLES, seed=seed)
+    mine = clicked.numbers[drawn]
+    codes, every_px = None, settings.finish.every_px
+    if model.embedded is not None:
+        codes = yield from _embed(model.embedded, examples, mine, every_px=every_px)
+    features = clicked.in_the_middle(context_fov)[drawn]
+    pixels = ClickedPixels(features, codes, targets[torch.from_numpy(drawn)], numbers[mine])
+    return SeenClicks(binning, tuple(examples), clicked, pixels, sum(map(len, clicks)))
+
+
+def _binned_examples(
+    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, binning: int
+) -> Generator[Progress, None, tuple[list[Example], IntArray]]:
+    """Binned images with their clicks, and which of the given clicks these are."""
     examples: list[Example] = []
-    strokes: list[IntArray] = []
+    numbers: list[IntArray] = []
+    given = 0
     for done, (image, part) in enumerate(zip(images, clicks, strict=True)):
         if model.net.code_channels:
             yield Progress("features", done, len(images))
@@ -113,18 +131,9 @@ def see(
             seen, first = binned_clicks(part, binning)
             statistics = used_statistics(coarse, model.statistics, settings)
             examples.append(Example(coarse, seen, statistics, model.overview(coarse)))
-            strokes.append(strokes_of(part)[first] + (strokes[-1].max() + 1 if strokes else 0))
-    fov, context_fov = model.net.fov, model.context_fov
-    clicked = yield from gather_clicked(model.net, examples, fov=fov, context_fov=context_fov, seed=seed)
-    targets = model.targets(clicked.classes).cpu()
-    few = thinned(targets.numpy(), MOST_EXAMPLES, seed=seed)
-    codes = None
-    if model.embedded is not None:
-        every_px = settings.finish.every_px
-        codes = yield from _embed(model.embedded, examples, clicked.numbers[few], every_px=every_px)
-    of_clicks = np.concatenate(strokes)[clicked.numbers[few]]
-    pixels = ClickedPixels(clicked.in_the_middle(context_fov)[few], codes, targets[torch.from_numpy(few)], of_clicks)
-    return SeenClicks(binning, tuple(examples), clicked, pixels, sum(map(len, clicks)))
+            numbers.append(first + given)
+        given += len(part)
+    return examples, np.concatenate(numbers)
 
 
 def used_statistics(image: Tensor, trained_on: ChannelStatistics | None, settings: Preset) -> ChannelStatistics:
