@@ -49,8 +49,7 @@ def courses(arguments: argparse.Namespace) -> Iterator[Course]:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the report anew after every set and method, so that a run which is stopped keeps what it has."""
-    resumed = arguments.resume and arguments.json.exists()
-    rows: list[Row] = json.loads(arguments.json.read_text())["rows"] if resumed else []
+    rows = kept_rows(arguments)
     done = {(row["set"], row["method"], row["image"], row["budget"]) for row in rows}
     refused: list[dict[str, str]] = []
     warm: set[str] = set()
@@ -65,8 +64,20 @@ def run(arguments: argparse.Namespace) -> None:
         except ClickTrainError as error:
             say(f"{course.name}, {course.method}: {error}")
             refused.append({"set": course.name, "method": course.method, "why": str(error)})
-        extra = {"rows": rows, "choose_on": arguments.choose_on, "refused": refused}
+        extra = {"rows": rows, "choose_on": arguments.choose_on, "refused": refused, "magnify": arguments.magnify}
         write_report(arguments.json, figures_of(rows, arguments.choose_on), command_line(arguments), extra)
+
+
+def kept_rows(arguments: argparse.Namespace) -> list[Row]:
+    """Rows of the report that is gone on with."""
+    if not (arguments.resume and arguments.json.exists()):
+        return []
+    report = json.loads(arguments.json.read_text())
+    magnified = report.get("magnify", 1)
+    if magnified != arguments.magnify:
+        raise SystemExit(f"--magnify must be that of the report, {magnified}, got {arguments.magnify}.")
+    rows: list[Row] = report["rows"]
+    return rows
 
 
 def figures_of(rows: Sequence[Row], chosen: Sequence[str]) -> dict[str, float]:

@@ -204,10 +204,11 @@ CHOOSING = FittedModel.of(
 
 
 @pytest.mark.parametrize("tile_px", [7, 33])
-def test_all_tiles_work_on_the_channels_chosen_for_the_image(tile_px: int) -> None:
-    image = torch.rand(2, 50, 41)
-    tiled = drained(predict_tiles(CHOOSING, image, CHOOSING.statistics, tile_px=(tile_px, tile_px)))
-    whole = drained(predict_tiles(CHOOSING, image, CHOOSING.statistics, tile_px=(1000, 1000)))
+@pytest.mark.parametrize("binning", [1, 2])
+def test_all_tiles_work_on_the_channels_chosen_for_the_image(tile_px: int, binning: int) -> None:
+    image, model = torch.rand(2, 50, 41), replace(CHOOSING, binning=binning)
+    tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
+    whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 

@@ -9,6 +9,7 @@ import torch
 
 from clicktrain import Clicks, PixelClassifier
 from clicktrain.config import FinishConfig, Preset, preset
+from clicktrain.errors import CancelledError
 from clicktrain.models.pretrained import EmbeddedHead, Embedding
 from clicktrain.models.trunk import Trunk
 from clicktrain.training import choose_binning
@@ -19,7 +20,7 @@ from tests.textures import strokes, two_textures
 from tests.training.test_training import drained
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 HEAD = EmbeddedHead.packaged(torch.device("cpu"))
@@ -190,3 +191,35 @@ def test_a_new_binning_keeps_the_embedding_and_statistics_that_it_was_found_with
         assert model._model.statistics == before
     assert model._model.embedded.embedding is other.embedding
     assert (model.predict(image) == truth).mean() > 0.7
+
+
+def test_a_training_that_is_stopped_while_it_chooses_changes_nothing() -> None:
+    image, truth = magnified(8)
+    labels = strokes(truth, rows=tuple(range(4, 300, 50)))
+    model = PixelClassifier(preset=quick()).fit(image, labels)
+    before = model.predict_proba(image)
+    stages: list[str] = []
+    model.fit(image, labels, progress=lambda step: stages.append(step.stage))
+    # All but the last of these are seen and held out before it is chosen.
+    of_choice = stages.count("features")
+    assert of_choice > 30
+
+    for stop in (of_choice // 2, of_choice - 1):
+        left = iter(range(stop))
+
+        def raise_at_the_end(_step: Progress, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise CancelledError("stopped")
+
+        with pytest.raises(CancelledError):
+            model.fit(image, labels, progress=raise_at_the_end)
+        np.testing.assert_array_equal(model.predict_proba(image), before)
+
+
+def test_strokes_of_several_images_choose_together() -> None:
+    image, truth = magnified(8)
+    upper, lower = (strokes(truth, rows=rows) for rows in ((4, 54, 104), (154, 204, 254)))
+    apart = PixelClassifier(preset=quick()).fit(image, upper)
+    together = PixelClassifier(preset=quick()).fit([image, image], [upper, lower])
+    assert apart.summary().binning == 1
+    assert together.summary().binning > 1

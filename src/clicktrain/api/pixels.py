@@ -54,7 +54,8 @@ class PixelClassifier:
     """Learns from a few clicked pixels per class and classifies every pixel.
 
     A patch CNN is trained on exactly the patches around the clicked pixels and run on the whole image as one dense
-    network, which gives the same scores as running it patch by patch.
+    network, which gives the same scores as running it patch by patch. Where clicks tell that what they show is large,
+    these are patches of the binned image: squares of pixels seen as one.
 
     Parameters
     ----------
@@ -179,8 +180,8 @@ class PixelClassifier:
 
         Notes
         -----
-        The surroundings of the clicks are kept in memory, 1 GB at most: of images with labels everywhere a random part
-        is learned from, spread evenly over the classes.
+        The surroundings of the clicks are kept in memory, 1 GB at most, and twice that while it is decided how coarsely
+        to look: of images with labels everywhere a random part is learned from, spread evenly over the classes.
         """
         tensors, clicks = examples_of(images, labels, axes, self._device)
         check_trainable(clicks)
@@ -201,7 +202,8 @@ class PixelClassifier:
     ) -> Self:
         """Go on training, with fewer steps than `fit`; the first call, and one that brings a new class, is a `fit`.
 
-        Give all clicks that shall count, old and new: what is not given can be forgotten.
+        Give all clicks that shall count, old and new: what is not given can be forgotten. Where these clicks tell that
+        images should be looked at more coarsely or finely than so far, it trains from nothing too.
 
         Parameters
         ----------

@@ -35,6 +35,8 @@ _ROUNDS = 2
 # what few strokes tell is mostly luck. This and the ridge below were chosen on half of the sets that
 # benchmarks/few_clicks.py reports (docs/explanation/few_clicks.md).
 _GAIN = 1.25
+# So few strokes that they would have to tell of more than this are not asked: the first answers come sooner.
+_MOST_GAIN = 0.5
 # Penalty of a ridge regression on standardised features, and what its scores are multiplied by.
 _PENALTY, _SHARPNESS = 0.01, 4.0
 # More pixels hardly tell more of few strokes, and take longer.
@@ -73,18 +75,18 @@ def see_best(
     Returns
     -------
     SeenClicks
-        In the usual binning as long as some class has one stroke only.
+        In the usual binning as long as there are few strokes, or only one of some class.
     """
     best = yield from see(model, images, clicks, settings, usual, seed=seed)
     if not others:
         return best
     # Clicks a few pixels apart know each other as well as those that touch: on the coarsest grid they do.
     strokes = strokes_of_all(clicks, max(usual, *others))
-    n_strokes, n_classes = len(np.unique(strokes[best.pixels.numbers])), len(model.classes)
-    if not can_be_held_out(best.pixels, strokes):
+    share = _GAIN / len(np.unique(strokes[best.pixels.numbers])) ** 0.5
+    if share > _MOST_GAIN or not can_be_held_out(best.pixels, strokes):
         return best
-    loss = yield from held_out_loss(best.pixels, strokes, n_classes, model.embedded)
-    least = (1 - _GAIN / n_strokes**0.5) * loss
+    n_classes = len(model.classes)
+    least = (1 - share) * (yield from held_out_loss(best.pixels, strokes, n_classes, model.embedded))
     for binning in others:
         seen = yield from see(model, images, clicks, settings, binning, seed=seed)
         if can_be_held_out(seen.pixels, strokes):
