@@ -113,7 +113,7 @@ def main() -> None:
         "more_clicks": summaries(MORE_CLICKS_REPORTS, more_clicks.summary_text),
         "few_clicks_ablation": summaries(ABLATION_REPORTS, ablation.ablation_text),
         "few_clicks_volumes": summaries(VOLUMES_REPORTS, few_clicks.summary_text),
-        "few_clicks_magnified": summaries(MAGNIFIED_REPORTS, few_clicks.summary_text),
+        "few_clicks_magnified": summaries(MAGNIFIED_REPORTS, ablation.ablation_text),
         "patchgd": summaries(PATCHGD_REPORTS, patchgd.summary_text),
     }
     for page in PAGES:
