@@ -136,6 +136,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     add(
         "--magnify",
         type=int,
+        choices=range(1, 9),
         default=1,
         metavar="N",
         help="make N pixels of one, as a microscope that oversamples does",

@@ -41,7 +41,19 @@ def binned(image: Tensor, binning: int) -> Tensor:
 
 
 def binned_shape(shape_px: Sequence[int], binning: int) -> tuple[int, ...]:
-    """Shape of an image after binning, along all of its axes."""
+    """Shape of an image after binning.
+
+    Parameters
+    ----------
+    shape_px : sequence of int
+        Spatial shape of the image.
+    binning : int
+
+    Returns
+    -------
+    tuple of int
+        In squares, rounded up.
+    """
     return tuple(-(-side // binning) for side in shape_px)
 
 

@@ -98,7 +98,20 @@ def see_best(
 
 
 def strokes_of_all(clicks: Sequence[Clicks], grid_px: int) -> IntArray:
-    """Strokes of the clicks of several images, those that touch on a grid being one: a number for each click."""
+    """Strokes of the clicks of several images, those that touch on a grid being one.
+
+    Parameters
+    ----------
+    clicks : sequence of Clicks
+        One per image; images share no strokes.
+    grid_px : int
+        Pixels along a side of the grid's squares.
+
+    Returns
+    -------
+    ndarray of shape (M,), int64
+        Number of the stroke of each click, counted through all images.
+    """
     numbers: list[IntArray] = []
     found = 0
     for part in clicks:

@@ -80,7 +80,17 @@ class ClickedFeatures:
     numbers: IntArray
 
     def in_the_middle(self, context_fov: Sequence[int]) -> Tensor:
-        """Features (N, F) of the clicked pixels themselves, given how large their patches are."""
+        """Cut out the features of the clicked pixels themselves.
+
+        Parameters
+        ----------
+        context_fov : sequence of int
+            Sides of the patches, ([z,] y, x).
+
+        Returns
+        -------
+        Tensor of shape (N, F)
+        """
         window, *corner = self.positions.T
         middle = [start + (n - 1) // 2 for start, n in zip(corner, context_fov, strict=True)]
         return self.windows[(window, slice(None), *middle)]
