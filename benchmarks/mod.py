@@ -1,6 +1,6 @@
 """Plain networks beside their Mixture-of-Depths twins: what the same answer costs in both.
 
-python benchmarks/mod.py --json OUT [--data FOLDER] [--sets NAME ...] [--quick]
+python benchmarks/mod.py --json OUT [--data FOLDER] [--sets NAME ...] [--parts NAME ...] [--quick]
 
 FOLDER holds labelled sets, as for few_clicks.py; without it the pixelwise part learns from the package's own sample
 image. The digits are those of scikit-learn.
@@ -21,6 +21,7 @@ from _report import say, write_report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+PARTS = ("times", "scores", "digits", "encoders")
 SETS = ("em_isbi2012", "he_glas", "nuclei_fluo_dsb2018", "phase_t98g_usiigaci")
 
 
@@ -30,6 +31,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--json", type=Path, required=True, metavar="OUT")
     add("--data", type=Path, metavar="FOLDER", help="folder of labelled sets")
     add("--sets", nargs="+", default=list(SETS), metavar="NAME")
+    add("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="measure only these")
     add("--quick", action="store_true", help="one seed, one set, small images, few epochs")
     return parser.parse_args(words)
 
@@ -37,7 +39,8 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
 def command_line(arguments: argparse.Namespace) -> str:
     """What was run, without where the files lie."""
     data = ["--data", arguments.data.name, "--sets", *arguments.sets] if arguments.data else []
-    return " ".join(["mod.py", "--json", arguments.json.name, *data, *["--quick"] * arguments.quick])
+    parts = ["--parts", *arguments.parts] if arguments.parts != list(PARTS) else []
+    return " ".join(["mod.py", "--json", arguments.json.name, *data, *parts, *["--quick"] * arguments.quick])
 
 
 def main() -> None:
@@ -46,14 +49,15 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     figures: dict[str, float] = {}
     folders = [arguments.data / name for name in arguments.sets][: scale.sets] if arguments.data else []
-    for part, run in (
-        ("times of the pixelwise networks", lambda: time_pixels(scale)),
-        ("scores of the pixelwise networks", lambda: compare_pixels(scale, folders)),
-        ("digits", lambda: compare_digits(scale)),
-        ("encoders of whole images", lambda: time_encoders(scale)),
-    ):
+    works = {
+        "times": lambda: time_pixels(scale),
+        "scores": lambda: compare_pixels(scale, folders),
+        "digits": lambda: compare_digits(scale),
+        "encoders": lambda: time_encoders(scale),
+    }
+    for part in arguments.parts:
         say(part)
-        found = run()
+        found = works[part]()
         figures |= found.figures
         rows += found.rows
         # Anew after every part, so that a run which is stopped keeps what it has.

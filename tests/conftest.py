@@ -20,6 +20,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
 
 if find_spec("torch"):
 
+    @pytest.fixture(autouse=True, scope="session")
+    def _no_tf32():
+        """Multiply on a GPU as `pick_device` has it done."""
+        import torch
+
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+
     @pytest.fixture(autouse=True)
     def _unwritten_memory_is_nan():
         """Fill `torch.empty` with NaN, so that nothing passes by reading a cell that was never written."""

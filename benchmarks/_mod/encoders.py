@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from _mod.clock import shortest_s
+from _mod.clock import device, shortest_s
 from _mod.digits import macs_of
 from _mod.scale import Findings
 from clicktrain.models.encoders import build_encoder
@@ -30,11 +30,12 @@ def time_encoders(scale: Scale) -> Findings:
             "twin": build_encoder(name, 3, CODE_CHANNELS, norm="frozen_batch", every_second=mod_twin(name)).eval(),
         }
         with torch.inference_mode():
-            seconds = shortest_s({kind: partial(net, patches) for kind, net in nets.items()}, scale.repeats)
+            timed = {kind: partial(net.to(device()), patches.to(device())) for kind, net in nets.items()}
+            seconds = shortest_s(timed, scale.repeats)
         for kind, net in nets.items():
             key = f"mod.encoders.{name}.{kind}"
             found.figures |= {
-                f"{key}.gmac": macs_of(net, patches[:1]) / 1e9,
+                f"{key}.gmac": macs_of(net.cpu(), patches[:1]) / 1e9,
                 f"{key}.parameters": sum(p.numel() for p in net.parameters()),
                 f"{key}.ms": 1e3 * seconds[kind],
             }

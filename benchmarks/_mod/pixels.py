@@ -14,7 +14,7 @@ from _few_clicks.sets import Example, Picture, halves, read_set
 from _few_clicks.strokes import draw_strokes
 from _report import say
 
-from _mod.clock import shortest_s
+from _mod.clock import device, shortest_s
 from _mod.scale import Findings
 from clicktrain import PixelClassifier
 from clicktrain.config import Preset, preset
@@ -54,7 +54,7 @@ def time_pixels(scale: Scale) -> Findings:
         nets = {k: _context(name, k) for k in KS[name]}
         side_px = scale.size_px + nets[0].fov[0] - 1
         # In the layout in which prediction hands them over.
-        features = channels_last(torch.randn(1, nets[0].program.in_channels, side_px, side_px))
+        features = channels_last(torch.randn(1, nets[0].program.in_channels, side_px, side_px)).to(device())
         with torch.inference_mode():
             passes = shortest_s({k: partial(net, features) for k, net in nets.items()}, scale.repeats)
             chosen = shortest_s({k: partial(_choose, net, features) for k, net in nets.items()}, scale.repeats)
@@ -73,7 +73,7 @@ def time_pixels(scale: Scale) -> Findings:
 
 
 def _context(name: str, k: int) -> DenseNetwork:
-    member = build_network(settings(name, k).network, in_channels=1, n_classes=2).context_nets[0].eval()
+    member = build_network(settings(name, k).network, in_channels=1, n_classes=2).context_nets[0].eval().to(device())
     return densify(member, fov=member.fov_px)
 
 

@@ -49,7 +49,7 @@ def _pixels_row(figures: Mapping[str, float], name: str, k: int) -> list[str]:
         str(k) if k else "plain",
         of("gmac", "{:.2f}"),
         of("parameters", "{:,.0f}"),
-        of("pass_ms", "{:.0f} ms"),
+        of("pass_ms", "{:.3g} ms"),
         of("speedup", "{:.2f}x"),
         of("choice_ms", "{:.1f} ms") if k else "",
         of("whole_predict_speedup", "{:.2f}x"),
@@ -80,6 +80,6 @@ def _encoders_row(figures: Mapping[str, float], name: str, kind: str) -> list[st
         "plain" if kind == "plain" else "Mixture-of-Depths",
         f"{figures[f'{start}.gmac']:.2f}",
         f"{figures[f'{start}.parameters']:,.0f}",
-        f"{figures[f'{start}.ms']:.0f} ms",
+        f"{figures[f'{start}.ms']:.3g} ms",
         "" if kind == "plain" else f"{figures[f'mod.encoders.{name}.speedup']:.2f}x",
     ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import asdict, replace
+from math import inf
 
 import pytest
 import torch
@@ -49,6 +51,58 @@ def measured(monkeypatch):
 def test_measured_speeds_are_positive_and_finite(ndim):
     for name, value in asdict(measure_speeds(CPU, torch.float32, ndim)).items():
         assert 0 < value < 1e18, name
+
+
+def convolved_for(monkeypatch, sizes, ndim):
+    """Input sides and multiply-accumulates of the convolutions that are timed, on tensors without values."""
+    work = []
+
+    def note(bench, convolve, image, weight):
+        work.append((tuple(image.shape[2:]), convolve(image, weight).numel() * weight[0].numel()))
+        return 1.0, 1.0
+
+    monkeypatch.setattr(calibration, "_SIZES", sizes)
+    monkeypatch.setattr(calibration._Bench, "_conv_rates", note)
+    monkeypatch.setattr(calibration._Bench, "_noise", lambda bench, *shape: torch.empty(shape, device="meta"))
+    bench = calibration._Bench(torch.device("meta"), torch.float32, ndim)
+    bench.conv(1), bench.conv(4), bench.patches()
+    return work
+
+
+@pytest.mark.parametrize(
+    ("ndim", "sides"), [(2, [(44, 164), (56, 176), (24, 24)]), (3, [(26, 26, 26), (32, 32, 32), (10, 10, 10)])]
+)
+def test_what_a_processor_is_timed_with_stays_as_it_is(monkeypatch, ndim, sides):
+    assert [px for px, _ in convolved_for(monkeypatch, calibration._SIZES, ndim)] == sides
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_convolutions_on_a_gpu_take_many_times_their_start(monkeypatch, ndim):
+    assert min(macs for _, macs in convolved_for(monkeypatch, calibration._CUDA_SIZES, ndim)) > 4e9
+
+
+def test_taps_are_those_of_rows_that_there_are():
+    for sizes in (calibration._SIZES, calibration._CUDA_SIZES):
+        assert sizes.positions + 15 * 1200 <= sizes.places
+        assert sizes.looked_up + 15 * 1200 <= sizes.looked_in
+
+
+def test_a_gpu_has_a_version_of_its_own_so_that_processors_keep_their_speeds(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
+    assert device_key(CPU, torch.float32, 2).startswith("v4, ")
+    assert device_key(torch.device("cuda"), torch.float32, 2) == f"v5, torch {torch.__version__}, a GPU, float32, 2D"
+
+
+def test_long_work_is_not_timed_again_where_time_is_limited(monkeypatch):
+    bench = calibration._Bench(CPU, torch.float32, 2)
+    clock = itertools.count(step=1.0)
+    monkeypatch.setattr(calibration.time, "perf_counter", lambda: next(clock))
+    # The first run is not timed.
+    for most_s, times in ((inf, 6), (2.5, 4), (0.03, 2)):
+        bench.sizes = replace(bench.sizes, most_s=most_s)
+        runs = []
+        assert bench.seconds(lambda runs=runs: runs.append(None)) == 1.0
+        assert len(runs) == times
 
 
 def ask_in_new_processes(times):

@@ -55,7 +55,7 @@ STRATEGIES = ("dense", "fragments", "auto", "windows", "selected", "chosen patch
 
 def measured_bytes(run: Callable[[], object]) -> int:
     """Most memory that the processor's allocator had given out at once while `run` ran."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiler:
         kept = run()
     del kept
     events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]

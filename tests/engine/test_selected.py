@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from clicktrain import densify
 from clicktrain.engine import patch_scan
 from clicktrain.engine.cost import Costs, dense_macs, patch_macs
-from clicktrain.engine.cover import bounding_side, cover
+from clicktrain.engine.cover import at_hand, bounding_side, cover
 from clicktrain.engine.network import SelectedStrategy
 from clicktrain.engine.planner import Planner
 from clicktrain.engine.speeds import Speeds
@@ -151,6 +151,42 @@ def test_planner_keeps_far_strokes_apart(planner: Planner) -> None:
     chosen = planner.at(strokes, (10000, 10000))
     assert max(chosen.covering.side_px) < 100
     assert chosen.seconds < planner.patches(strokes, (10000, 10000)).seconds
+
+
+def scattered(count: int, most: int) -> Tensor:
+    places = torch.randint(0, most, (count, 2), generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.pad(places, (1, 0))
+
+
+def test_a_pass_that_is_over_at_once_is_taken_without_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = Speeds(conv_macs_per_s=8e12, spaced_conv_macs_per_s=8e12, patch_macs_per_s=5e12, memory_per_s=5e11)
+    planner = Planner(densify(plain_cnn_1()).program, Costs(fast, gradient=False), element_bytes=4)
+    for search in ("_cheapest_side", "selected"):
+        monkeypatch.setattr(Planner, search, None)
+    few, many = scattered(3, 128), scattered(400, 128)
+    assert planner.at(few, (128, 128)).strategy == "patches"
+    plan = planner.at(many, (128, 128))
+    assert (plan.strategy, plan.covering.side_px) == ("windows", bounding_side(many, (128, 128)))
+    assert plan.seconds < planner.patches(many, (128, 128)).seconds
+    assert plan.start == len(planner.program.steps)
+
+
+def test_a_pass_that_takes_longer_is_not_even_planned_before_the_search(
+    planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Planner, "windows", None)
+    assert planner._short_pass(scattered(100, 300), (300, 300), 1.0) is None
+
+
+def test_few_positions_are_planned_with_on_the_processor_and_run_on_the_device() -> None:
+    elsewhere = torch.device("meta")
+    assert at_hand(torch.zeros(9, 3, device="cpu", dtype=torch.long)).device.type == "cpu"
+    assert at_hand(torch.zeros(9999, 3, device=elsewhere)).device == elsewhere
+    covering = cover(scattered(9, 20), (20, 20), (4, 4))
+    assert covering.on(torch.device("cpu")) is covering
+    moved = covering.on(elsewhere)
+    assert (moved.corners.device, moved.within.device) == (elsewhere, elsewhere)
+    assert moved.side_px == (4, 4)
 
 
 @pytest.mark.parametrize(

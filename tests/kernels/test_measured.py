@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from clicktrain.kernels import backends, measured
-from clicktrain.kernels.measured import MeasuredChoice, problem_key
+from clicktrain.kernels.measured import MeasuredChoice, fastest_way, problem_key
+from clicktrain.kernels.mod_conv import mod_conv
 from clicktrain.kernels.regular_conv import dispatch as conv_dispatch
 from clicktrain.kernels.regular_conv import regular_conv
 from clicktrain.kernels.regular_pool import dispatch as pool_dispatch
 from clicktrain.kernels.regular_pool import regular_max_pool
+from clicktrain.kernels.selected_conv import selected_conv
+from clicktrain.kernels.taps import Taps
 from tests.kernels.cases import noise
 
 if TYPE_CHECKING:
@@ -100,6 +103,8 @@ def native_gpu(monkeypatch: pytest.MonkeyPatch) -> MeasuredChoice:
     monkeypatch.setattr(backends, "runs_triton_natively", lambda device, ndim: True)
     monkeypatch.setattr(measured, "MEASURED", choice)
     monkeypatch.setattr(measured, "cuda_seconds", lambda function: 1.0)
+    for least in ("_LEAST_MACS", "_LEAST_COMPARES"):
+        monkeypatch.setattr(measured, least, 0)
     return choice
 
 
@@ -117,6 +122,74 @@ def test_auto_asks_the_measurements_for_a_pool(native_gpu: MeasuredChoice) -> No
     assert key == "regular_max_pool, cpu, float32, channels 2, kernel 2x3, spacing 3x3, 2^6 px"
 
 
+def index(image: torch.Tensor) -> Taps:
+    """All values of an image (B, C, Y, X), and their left neighbours but for the first."""
+    numbers = torch.arange(image[:, 0].numel())
+    return Taps.of_index(torch.stack([(numbers - 1).clamp(min=0), numbers], 1), (1, 2))
+
+
+def test_auto_measures_only_what_is_large_enough_to_gain(
+    native_gpu: MeasuredChoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, weight = torch.zeros(1, 2, 9, 9), torch.zeros(2, 2, 1, 2)
+    rows = image.movedim(1, -1).reshape(-1, 2)
+    chosen, scores = torch.tensor([[0, 1]]), torch.ones(1, 2)
+
+    def run_all() -> int:
+        regular_conv(image, weight, spacing_px=1)
+        selected_conv(rows, index(image), weight)
+        regular_max_pool(image, (1, 2), spacing_px=1)
+        mod_conv(image, chosen, scores, weight, spacing_px=2)
+        return len(native_gpu.snapshot())
+
+    # One more than the 81 places times 2 x 2 x 2 weights, and than the 162 values times two taps.
+    monkeypatch.setattr(measured, "_LEAST_MACS", 649)
+    monkeypatch.setattr(measured, "_LEAST_COMPARES", 325)
+    assert run_all() == 0
+    monkeypatch.setattr(measured, "_LEAST_MACS", 648)
+    assert run_all() == 3
+    monkeypatch.setattr(measured, "_LEAST_COMPARES", 324)
+    assert run_all() == 4
+
+
+@pytest.mark.usefixtures("native_gpu")
+def test_a_known_answer_costs_no_question_to_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: names.append(device) or "a GPU")
+    measured._key_of.cache_clear()
+    kind = (torch.device("cuda", 0), torch.float32, (3, 8), (3, 5), (2, 4), 11)
+    keys = {measured._key_of("regular_conv relu", *kind) for _ in range(3)}
+    assert keys == {"regular_conv relu, a GPU, float32, channels 3-8, kernel 3x5, spacing 2x4, 2^11 px"}
+    assert len(names) == 1
+    measured._key_of.cache_clear()
+
+
+def test_a_way_that_is_none_is_not_taken_from_memory(native_gpu: MeasuredChoice) -> None:
+    native_gpu.load({"key": "opencl"})
+    assert fastest_way("key", lambda way: None) == "aten"
+    assert fastest_way("key", lambda way: raising()) == "aten"
+
+
+def test_where_gradients_are_wanted_they_are_timed_as_well(native_gpu: MeasuredChoice) -> None:
+    leaf = torch.ones(3, requires_grad=True)
+    gradients = []
+
+    def run(way: str) -> torch.Tensor:
+        out = leaf * 2
+        if out.requires_grad:
+            out.register_hook(gradients.append)
+        return out
+
+    fastest_way("key", run, (leaf, None, leaf.detach()))
+    assert gradients
+    assert leaf.grad is None
+    timed = len(gradients)
+    with torch.no_grad():
+        fastest_way("key", run, (leaf,))
+    assert len(gradients) == timed
+    assert set(native_gpu.snapshot()) == {"key", "key, 1 gradients"}
+
+
 @pytest.mark.usefixtures("native_gpu")
 @pytest.mark.parametrize("dispatch", [conv_dispatch, pool_dispatch], ids=["conv", "pool"])
 def test_auto_runs_the_way_that_the_measurements_name(dispatch: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +197,7 @@ def test_auto_runs_the_way_that_the_measurements_name(dispatch: object, monkeypa
     unit = image.new_ones(1, 1, 1, 1)
     ways = []
 
-    def name_the_reference(key: str, run: Callable[[str], torch.Tensor]) -> str:
+    def name_the_reference(key: str, run: Callable[[str], torch.Tensor], inputs: object) -> str:
         ways.append(key)
         return "reference"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from clicktrain.kernels.blocks import SUMMED, shares_of
+from clicktrain.kernels.blocks import ROWS, shares_of
 from clicktrain.kernels.regular_conv import regular_conv
 from clicktrain.kernels.regular_conv.triton import regular_conv_bwd_weight
 from tests.kernels.cases import CONVOLUTIONS, DEVICE, HALVES, PRECISIONS, assert_all_close, noise, outputs_and_gradients
@@ -102,7 +102,7 @@ def test_weight_gradient_over_several_shares_is_that_of_the_reference() -> None:
     grad = noise(*scores.shape, seed=1).detach()
     shares, share_pixels = shares_of(grad.numel())
     assert shares == 2
-    assert share_pixels % SUMMED == 0
+    assert share_pixels % ROWS == 0
     assert shares * share_pixels >= grad.numel()
     expected = torch.autograd.grad(scores, weight, grad)
     assert_all_close([regular_conv_bwd_weight(grad, image, (2, 1), (1, 1))], expected, 1e-10)

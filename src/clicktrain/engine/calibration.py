@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import lru_cache, reduce
 from math import inf, prod
 from threading import Lock
@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 
 from clicktrain.engine.calm import is_calm
+from clicktrain.engine.cost import DENSE_CALLS
 from clicktrain.engine.speeds import Speeds
 from clicktrain.engine.store import load_record, save_record
-from clicktrain.kernels.regular_conv.aten import regular_conv_aten
+from clicktrain.kernels.regular_conv import regular_conv
 from clicktrain.kernels.selected_conv.aten import gather_taps, tap_gradients
 from clicktrain.kernels.taps import Taps
 
@@ -27,18 +28,67 @@ if TYPE_CHECKING:
 __all__ = ["device_key", "fastest", "measure_speeds", "speeds_of"]
 
 # Raise when what is measured, or how, changes: kept speeds are measured anew.
-_VERSION = 4
+_VERSION, _CUDA_VERSION = 4, 5
 # Several, as a process's first uses of memory are slow.
 _ROUNDS, _CALM_ROUNDS = 3, 2
 _CHANNELS = 48
-# Elements of tensors that stay in the cache, and that are too large for memory to be kept between uses.
-_CACHED, _UNCACHED = 1 << 18, 9 << 20
 # At most so many times; more means that the pages were met for the first time.
 _MEMORY_IS_SLOWER = 8
 _LOCK = Lock()
 _FINAL = "final"
 # Just below the most that glibc lets its threshold grow to.
 _KEPT_BYTES = 31 << 20
+# Layers started one after the other, as in a pass: to wait for a GPU is no part of what one of them costs.
+_STARTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """How large the pieces of work are that are timed.
+
+    Parameters
+    ----------
+    plane, volume : tuple of int
+        Spatial shape of what a convolution gives.
+    patches : int
+    positions, places : int
+        Positions whose taps are gathered, and rows of the table.
+    looked_up, looked_in : int
+        Positions whose rows are looked up, and places that have one.
+    cached, uncached : int
+        Elements of tensors that stay in the cache, and that are too large for memory to be kept between uses.
+    most_s : float
+        A piece of work is not timed again once so much time is spent on it.
+    """
+
+    plane: tuple[int, int] = (40, 160)
+    # Volumes are as large as most are: ATen convolves small ones, and their gradients, in another way.
+    volume: tuple[int, int, int] = (24, 24, 24)
+    patches: int = 16
+    positions: int = 1 << 10
+    places: int = 1 << 15
+    looked_up: int = 1 << 12
+    looked_in: int = 1 << 16
+    cached: int = 1 << 18
+    uncached: int = 9 << 20
+    most_s: float = inf
+
+
+_SIZES = _Sizes()
+# A GPU starts an operation in some 10 us, however small it is: only what takes it many times that shows its speed. Maps
+# that stay in its cache are too small for that, so they count as any others.
+_CUDA_SIZES = _Sizes(
+    plane=(416, 416),
+    volume=(56, 56, 56),
+    patches=512,
+    positions=1 << 16,
+    places=1 << 17,
+    looked_up=1 << 20,
+    looked_in=1 << 21,
+    cached=1 << 26,
+    uncached=1 << 26,
+    most_s=0.03,
+)
 
 
 def speeds_of(device: torch.device, dtype: torch.dtype, ndim: int) -> Speeds:
@@ -60,6 +110,9 @@ def _speeds_of(device: torch.device, dtype: torch.dtype, ndim: int, key: str) ->
     rounds = [_round(device, dtype, ndim) for _ in range(_ROUNDS)]
     measured = [speeds for speeds, _ in rounds]
     speeds = reduce(fastest, measured if kept is None else [kept, *measured])
+    if device.type == "cuda":
+        # A gigabyte that PyTorch would keep from other programs.
+        torch.cuda.empty_cache()
     save_record("speeds", key, {**asdict(speeds), _FINAL: sum(calm for _, calm in rounds) >= _CALM_ROUNDS})
     return speeds
 
@@ -103,10 +156,11 @@ def _settle_memory() -> None:
 def device_key(device: torch.device, dtype: torch.dtype, ndim: int) -> str:
     """What speeds depend on, in words: another device, library or number of threads has another key."""
     if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
+        version, name = _CUDA_VERSION, torch.cuda.get_device_name(device)
     else:
+        version = _VERSION
         name = f"{device.type} {torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} threads"
-    return f"v{_VERSION}, torch {torch.__version__}, {name}, {str(dtype).removeprefix('torch.')}, {ndim}D"
+    return f"v{version}, torch {torch.__version__}, {name}, {str(dtype).removeprefix('torch.')}, {ndim}D"
 
 
 def measure_speeds(device: torch.device, dtype: torch.dtype, ndim: int) -> Speeds:
@@ -120,7 +174,8 @@ def measure_speeds(device: torch.device, dtype: torch.dtype, ndim: int) -> Speed
         Number of spatial axes.
     """
     # Not inside an inference_mode of the caller, whose tensors know no gradient.
-    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
+    drawn_from = [device] if device.type == "cuda" else []
+    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=drawn_from):
         torch.manual_seed(0)
         bench = _Bench(device, dtype, ndim)
         forward, backward = bench.conv(spacing_px=1)
@@ -128,8 +183,8 @@ def measure_speeds(device: torch.device, dtype: torch.dtype, ndim: int) -> Speed
         patch, patch_backward = bench.patches()
         product, product_backward, gather, scatter = bench.rows()
         rows = bench.look_up()
-        cached = bench.elementwise(_CACHED)
-        memory = max(bench.elementwise(_UNCACHED, repeats=12), cached / _MEMORY_IS_SLOWER)
+        cached = bench.elementwise(bench.sizes.cached)
+        memory = max(bench.elementwise(bench.sizes.uncached, repeats=12), cached / _MEMORY_IS_SLOWER)
         return Speeds(
             conv_macs_per_s=forward,
             conv_backward_macs_per_s=backward,
@@ -144,7 +199,7 @@ def measure_speeds(device: torch.device, dtype: torch.dtype, ndim: int) -> Speed
             patch_backward_macs_per_s=patch_backward,
             cached_per_s=cached,
             memory_per_s=memory,
-            call_s=bench.seconds(lambda: torch.relu(bench.small)),
+            call_s=bench.call_s(),
         )
 
 
@@ -153,13 +208,13 @@ class _Bench:
 
     def __init__(self, device: torch.device, dtype: torch.dtype, ndim: int) -> None:
         self.device, self.dtype, self.ndim = device, dtype, ndim
-        self.small = self._noise(8)
+        self.sizes = _CUDA_SIZES if device.type == "cuda" else _SIZES
 
     def seconds(self, function: Callable[[], object], repeats: int = 5) -> float:
         """Shortest time of a few."""
         function()
-        times = []
-        for _ in range(repeats):
+        times: list[float] = []
+        while len(times) < repeats and sum(times) < self.sizes.most_s:
             self._wait()
             start = time.perf_counter()
             function()
@@ -169,21 +224,21 @@ class _Bench:
 
     def conv(self, spacing_px: int) -> tuple[float, float]:
         """Multiply-accumulates per second of a convolution and of its two gradients."""
-        # Volumes are as large as most are: ATen convolves small ones, and their gradients, in another way.
-        sides = (40 + 4 * spacing_px, 160 + 4 * spacing_px) if self.ndim == 2 else (24 + 2 * spacing_px,) * 3
         size = (5, 5) if self.ndim == 2 else (3, 3, 3)
+        made = self.sizes.plane if self.ndim == 2 else self.sizes.volume
+        sides = [n + (k - 1) * spacing_px for n, k in zip(made, size, strict=True)]
         layout = torch.channels_last if self.ndim == 2 else torch.channels_last_3d
         image = self._noise(1, _CHANNELS, *sides).contiguous(memory_format=layout)
         weight = self._noise(_CHANNELS, _CHANNELS, *size)
         spacing = (spacing_px,) * self.ndim
-        return self._conv_rates(lambda x, w: regular_conv_aten(x, w, None, spacing, 1), image, weight)
+        return self._conv_rates(lambda x, w: regular_conv(x, w, spacing_px=spacing), image, weight)
 
     def patches(self) -> tuple[float, float]:
         """The same for a batch of small patches in the module's own layout."""
         sides = (24, 24) if self.ndim == 2 else (10, 10, 10)
         convolve = F.conv2d if self.ndim == 2 else F.conv3d
         weight = self._noise(_CHANNELS, _CHANNELS, *(3,) * self.ndim)
-        return self._conv_rates(convolve, self._noise(16, _CHANNELS, *sides), weight)
+        return self._conv_rates(convolve, self._noise(self.sizes.patches, _CHANNELS, *sides), weight)
 
     def _conv_rates(
         self, convolve: Callable[[Tensor, Tensor], Tensor], image: Tensor, weight: Tensor
@@ -199,8 +254,8 @@ class _Bench:
 
     def rows(self) -> tuple[float, float, float, float]:
         """Rates of a matrix product of gathered taps, of its gradients, of gathering and of adding back."""
-        count, taps = 1024, 16
-        values = self._noise(32 * count, _CHANNELS)
+        count, taps = self.sizes.positions, 16
+        values = self._noise(self.sizes.places, _CHANNELS)
         index = torch.arange(count, device=self.device) + 1200 * torch.arange(taps, device=self.device)[:, None]
         flat = index.reshape(-1)
         rows, sums = values.index_select(0, flat), torch.zeros_like(values)
@@ -214,9 +269,9 @@ class _Bench:
 
     def look_up(self) -> float:
         """Rows of one value per second, the search for their numbers included."""
-        places, taps = 1 << 16, 16
+        places, taps = self.sizes.looked_in, 16
         values = self._noise(places, 1)
-        first = torch.arange(4096, device=self.device)
+        first = torch.arange(self.sizes.looked_up, device=self.device)
         steps = 1200 * torch.arange(taps, device=self.device)
         near = Taps(first, steps, torch.arange(places, device=self.device), (taps,))
 
@@ -234,7 +289,24 @@ class _Bench:
         one, other = self._noise(count), self._noise(count)
         return 2 * count / self.seconds(lambda: torch.maximum(one, other), repeats)
 
+    def call_s(self) -> float:
+        """Seconds to start one operation; on a GPU its share of what a layer takes that has next to nothing to do."""
+        if self.device.type != "cuda":
+            small = self._noise(8)
+            return self.seconds(lambda: torch.relu(small))
+        image, weight = self._noise(1, 1, *(4,) * self.ndim), self._noise(1, 1, *(2,) * self.ndim)
+        bias = self._noise(1)
+
+        def start_layers() -> None:
+            for _ in range(_STARTED):
+                regular_conv(image, weight, bias, spacing_px=2)
+
+        return self.seconds(start_layers) / (_STARTED * DENSE_CALLS)
+
     def _noise(self, *shape: int) -> Tensor:
+        if self.device.type == "cuda":
+            # The processor would take seconds to draw as many.
+            return torch.randn(shape, device=self.device, dtype=self.dtype)
         return torch.randn(shape).to(self.device, self.dtype)
 
     def _wait(self) -> None:

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from clicktrain.engine.program import Program, Step
     from clicktrain.engine.speeds import Speeds
 
-__all__ = ["Costs", "dense_macs", "patch_macs"]
+__all__ = ["DENSE_CALLS", "Costs", "dense_macs", "patch_macs"]
 
 # Processors take channels in vectors of 16; a group of 50 costs as much as one of 64.
 _LANES = 16
 # Operations started per step, where they count: on small maps.
-_DENSE_CALLS, _SELECTED_CALLS, _PATCH_CALLS = 10, 60, 10
+DENSE_CALLS, _SELECTED_CALLS, _PATCH_CALLS = 10, 60, 10
 # Passes over memory of a gradient, in units of the forward pass.
 _BACKWARD = 2
 
@@ -70,7 +70,7 @@ class Costs:
         macs = padded_macs(step) * values
         forward_s = macs / (s.spaced_conv_macs_per_s if apart else s.conv_macs_per_s)
         touched = (step.work.dense_elements + (step.channels if step.work.macs else 0)) * values
-        moved_s = touched / (s.cached_per_s if cached else s.memory_per_s) + pieces * _DENSE_CALLS * s.call_s
+        moved_s = touched / (s.cached_per_s if cached else s.memory_per_s) + pieces * DENSE_CALLS * s.call_s
         if not self.gradient:
             return forward_s + moved_s
         backward_s = 2 * macs / (s.spaced_conv_backward_macs_per_s if apart else s.conv_backward_macs_per_s)

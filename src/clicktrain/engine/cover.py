@@ -10,10 +10,12 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Cover", "bounding_side", "count_windows", "cover", "sides_to_try"]
+__all__ = ["Cover", "at_hand", "bounding_side", "count_windows", "cover", "sides_to_try"]
 
 # Binary digits of a side that are kept behind the first one.
 _BITS_KEPT = 3
+# Coordinates that the processor goes through sooner than it asks a GPU about them, which takes several questions.
+_FEW = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,17 @@ class Cover:
     side_px: tuple[int, ...]
     within: Tensor
 
+    def on(self, device: torch.device) -> Cover:
+        """Cover with its tensors on a device."""
+        if self.corners.device == device:
+            return self
+        return Cover(self.corners.to(device), self.side_px, self.within.to(device))
+
+
+def at_hand(positions: Tensor) -> Tensor:
+    """Positions where it is the fastest to plan with them: on the processor, unless there are many."""
+    return positions.cpu() if positions.numel() <= _FEW else positions
+
 
 def cover(positions: Tensor, scores_px: tuple[int, ...], side_px: tuple[int, ...]) -> Cover:
     """Cover positions by windows on a regular grid that starts at the first position.
@@ -49,7 +62,7 @@ def cover(positions: Tensor, scores_px: tuple[int, ...], side_px: tuple[int, ...
     """
     keys, shape = _window_keys(positions, side_px)
     windows, window_of = torch.unique(keys, return_inverse=True)
-    cells = torch.stack(torch.unravel_index(windows, shape), 1)
+    cells = _cells(windows, shape)
     first = positions.amin(0)
     # Windows at the end of the map are shifted inwards, so that all have one size.
     last = [int(positions[:, 0].max()), *(n - s for n, s in zip(scores_px, side_px, strict=True))]
@@ -66,6 +79,15 @@ def _window_keys(positions: Tensor, side_px: tuple[int, ...]) -> tuple[Tensor, t
     for axis, length in enumerate(shape[1:], start=1):
         keys = keys * length + cells[:, axis]
     return keys, shape
+
+
+def _cells(keys: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Windows of such numbers; `torch.unravel_index` takes longer than all else that a cover does."""
+    axes: list[Tensor] = []
+    for length in reversed(shape[1:]):
+        axes.insert(0, keys % length)
+        keys = keys // length
+    return torch.stack([keys, *axes], 1)
 
 
 def count_windows(positions: Tensor, side_px: tuple[int, ...]) -> int:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["pick_device"]
 
+# Raise when a kernel becomes faster: which way was the fastest is measured anew.
+_KERNELS_VERSION = 2
+
 
 def pick_device(name: DeviceName = "auto") -> torch.device:
     """Device of a name; "auto" is the fastest that is there.
@@ -48,6 +51,6 @@ def _prepare_cuda() -> None:
     """Compute in float32 where float32 is asked for, and keep from run to run which kernel was the fastest."""
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    key = f"torch {torch.__version__}"
+    key = f"v{_KERNELS_VERSION}, torch {torch.__version__}"
     MEASURED.load(load_record("kernels", key) or {})
     atexit.register(lambda: save_record("kernels", key, dict(MEASURED.snapshot())))

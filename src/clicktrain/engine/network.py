@@ -17,7 +17,7 @@ from clicktrain.engine.checks import (
     with_batch,
 )
 from clicktrain.engine.cost import Costs
-from clicktrain.engine.cover import bounding_side
+from clicktrain.engine.cover import at_hand, bounding_side
 from clicktrain.engine.execute import run_selected, run_whole
 from clicktrain.engine.patch_scan import patch_scan
 from clicktrain.engine.planner import Planner
@@ -205,7 +205,7 @@ class DenseNetwork(nn.Module):
         """
         check_choice("strategy", strategy, get_args(SelectedStrategy))
         check_choice("precision", precision, get_args(Precision))
-        places = with_batch(positions, len(image), self.scores_px(image, any_float=precision == "fast"))
+        places = with_batch(at_hand(positions), len(image), self.scores_px(image, any_float=precision == "fast"))
         if not len(places):
             return image.new_zeros((0, self.program.classes))
         if precision == "fast":
@@ -233,18 +233,20 @@ class DenseNetwork(nn.Module):
             As for `at`.
         """
         scores_px = self.scores_px(image)
-        return self.planner(image).at(with_batch(positions, len(image), scores_px), scores_px).strategy
+        places = with_batch(at_hand(positions), len(image), scores_px)
+        return self.planner(image).at(places, scores_px, image.device).strategy
 
     def _score_at(self, image: Tensor, places: Tensor, strategy: SelectedStrategy) -> Tensor:
         scores_px, planner = self.scores_px(image), self.planner(image)
-        whole_px = bounding_side(places, scores_px)
         if strategy == "selected":
-            plan = planner.selected(places, scores_px, whole_px)
-        elif strategy in ("windows", "dense"):
-            plan = planner.windows(places, scores_px, whole_px if strategy == "dense" else None)
+            plan = planner.selected(places, scores_px, bounding_side(places, scores_px), image.device)
+        elif strategy == "dense":
+            plan = planner.windows(places, scores_px, bounding_side(places, scores_px))
+        elif strategy == "auto":
+            plan = planner.at(places, scores_px, image.device)
         else:
-            plan = (planner.patches if strategy == "patches" else planner.at)(places, scores_px)
-        return run_selected(self.program, plan, image, self.module)
+            plan = (planner.patches if strategy == "patches" else planner.windows)(places, scores_px)
+        return run_selected(self.program, plan.on(image.device), image, self.module)
 
     def scores_px(self, image: Tensor, *, any_float: bool = False) -> tuple[int, ...]:
         """Spatial shape of the scores of an image, after a check that it and the module's mode fit.

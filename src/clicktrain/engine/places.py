@@ -49,7 +49,11 @@ class Places:
 
     def flat(self, shape: Sequence[int], offset_px: Sequence[int]) -> Tensor:
         """Places moved by `offset_px` as flat indices of a grid of shape (B, *spatial)."""
-        return _ravel(self.coordinates + self.coordinates.new_tensor([0, *offset_px]), shape)
+        # The offset as one number: as a tensor it would have to be brought to the device first.
+        moved = 0
+        for length, moved_px in zip(shape[1:], offset_px, strict=True):
+            moved = moved * length + moved_px
+        return _ravel(self.coordinates, shape) + moved
 
 
 def needed_places(

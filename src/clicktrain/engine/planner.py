@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, prod
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
+
+import torch
 
 from clicktrain.engine.cover import Cover, bounding_side, count_windows, cover, sides_to_try
 from clicktrain.engine.places import Places, needed_places
@@ -31,6 +33,8 @@ _PLANNING_SHARE = 0.25
 _WORTH = 0.75
 # Below this, planning takes longer than any other way could save.
 _SURE_S = 2.5e-3
+# Below this, so does planning one pass over all positions.
+_AT_ONCE_S = 5e-4
 # Networks of one structure, such as those of a model that is trained anew after every stroke, share their plans.
 _MOST_PLANS = 256
 _PLANS: dict[Hashable, list[DensePlan]] = {}
@@ -62,6 +66,10 @@ class SelectedPlan:
     dense: DensePlan
     start: int
     places: Mapping[int, Places]
+
+    def on(self, device: torch.device) -> SelectedPlan:
+        """Plan whose windows are on a device; needed places are found where they are read."""
+        return replace(self, covering=self.covering.on(device))
 
 
 class Planner:
@@ -135,12 +143,21 @@ class Planner:
                     best, below_s = side_px, seconds
         return best
 
-    def selected(self, positions: Tensor, scores_px: tuple[int, ...], side_px: tuple[int, ...]) -> SelectedPlan:
-        """Plan that runs the first steps on all of every window and the rest at needed places only."""
-        covering = cover(positions, scores_px, side_px)
+    def selected(
+        self,
+        positions: Tensor,
+        scores_px: tuple[int, ...],
+        side_px: tuple[int, ...],
+        device: torch.device | None = None,
+    ) -> SelectedPlan:
+        """Plan that runs the first steps on all of every window and the rest at needed places only.
+
+        `device` is that of the images, if the positions lie elsewhere.
+        """
+        covering = cover(positions, scores_px, side_px).on(device or positions.device)
         window_px, batch = self.program.image_px(side_px), len(covering.corners)
         places = needed_places(self.program, 0, covering.within, batch, window_px)
-        counts = {number: int(found.mask.sum()) for number, found in places.items()}
+        counts = _counts(places)
         plans = self.dense(batch, window_px)
         share = batch / (1 << (batch - 1).bit_length())
         tail_s = 0.0
@@ -155,13 +172,18 @@ class Planner:
         seconds, start = best or (plans[-1].seconds, len(self.program.steps))
         return SelectedPlan("selected", seconds, covering, plans[start], start, places)
 
-    def at(self, positions: Tensor, scores_px: tuple[int, ...]) -> SelectedPlan:
-        """Cheapest way to score chosen patches."""
+    def at(self, positions: Tensor, scores_px: tuple[int, ...], device: torch.device | None = None) -> SelectedPlan:
+        """Cheapest way to score chosen patches; `device` is that of the images, if the positions lie elsewhere."""
         best = self.patches(positions, scores_px)
         # One patch alone has nobody to share with.
-        if best.seconds < _SURE_S or len(best.covering.corners) == 1:
+        if best.seconds < _AT_ONCE_S or len(best.covering.corners) == 1:
             return best
         below_s = _WORTH * best.seconds
+        whole = self._short_pass(positions, scores_px, below_s)
+        if whole is not None:
+            return whole if whole.seconds < below_s else best
+        if best.seconds < _SURE_S:
+            return best
         side_px = self._cheapest_side(positions, scores_px, len(best.covering.corners), below_s)
         if side_px is not None:
             best = self.windows(positions, scores_px, side_px)
@@ -170,10 +192,21 @@ class Planner:
             # What the places cost is known before they are found; few patches do not wait for them.
             places_s = self._places_s(count_windows(positions, tried_px), tried_px)
             if places_s <= _PLANNING_SHARE * below_s:
-                tried = self.selected(positions, scores_px, tried_px)
+                tried = self.selected(positions, scores_px, tried_px, device)
                 if tried.seconds < below_s:
                     best, below_s = tried, tried.seconds
         return best
+
+    def _short_pass(self, positions: Tensor, scores_px: tuple[int, ...], below_s: float) -> SelectedPlan | None:
+        """Plan of one pass over a box around all positions, if that is over before a better one could be found.
+
+        It is not looked at where its arithmetic alone takes `below_s`.
+        """
+        side_px = bounding_side(positions, scores_px)
+        if self.costs.least_s(self.program, side_px) >= min(_SURE_S, below_s):
+            return None
+        plan = self.windows(positions, scores_px, side_px)
+        return plan if plan.seconds < _SURE_S else None
 
     def _first_start(self) -> int:
         """First step that may run at needed places only: behind all that can only run on maps."""
@@ -193,3 +226,9 @@ class Planner:
     def _windows_s(self, count: int, side_px: tuple[int, ...]) -> float:
         share = count / (1 << (count - 1).bit_length())
         return self.dense(count, self.program.image_px(side_px))[-1].seconds * share
+
+
+def _counts(places: Mapping[int, Places]) -> dict[int, int]:
+    """Number of needed places by tensor, asked for all at once: a GPU is waited for at every question."""
+    sums = torch.stack([found.mask.sum() for found in places.values()])
+    return dict(zip(places, sums.tolist(), strict=True))

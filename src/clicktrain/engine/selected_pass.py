@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING
 
 import torch
@@ -45,16 +44,19 @@ class _Table:
 
     def taps(self, at: Places, window: Window) -> Taps:
         """What windows at some places read."""
-        strides = [1]
-        for length in reversed(self.grid[2:]):
-            strides.insert(0, strides[0] * length)
-        steps = [
-            sum(tap * d * stride for tap, d, stride in zip(taps, window.spacing_px, strides, strict=True))
-            for taps in product(*(range(k) for k in window.size))
-        ]
         rows = None if self.places is None else self.places.rows
         first = at.flat(self.grid, window.offset_px)
-        return Taps(first, torch.tensor(steps, device=first.device), rows, window.size)
+        return Taps(first, self._steps(window, first.device), rows, window.size)
+
+    def _steps(self, window: Window, device: torch.device) -> Tensor:
+        """Flat distance of every tap from the first; made where it is needed, as a list would have to be brought."""
+        steps = torch.zeros(1, dtype=torch.int64, device=device)
+        stride = 1
+        for k, d, length in zip(*map(reversed, (window.size, window.spacing_px, self.grid[1:])), strict=True):
+            along = torch.arange(0, k * d * stride, d * stride, device=device)
+            steps = (along[:, None] + steps).flatten()
+            stride *= length
+        return steps
 
     def at(self, at: Places) -> Tensor:
         """Rows of some places."""

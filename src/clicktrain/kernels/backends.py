@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from importlib.util import find_spec
+from functools import cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 from clicktrain.errors import BackendError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Backend", "resolve_backend", "runs_triton_natively", "why_no_triton"]
 
 Backend = Literal["auto", "aten", "reference", "triton"]
+
+# Asked at every call: to look for a package takes longer than to start several kernels.
+find_spec = cache(importlib.util.find_spec)
 
 
 def why_no_triton(device: torch.device, ndim: int = 2) -> str | None:

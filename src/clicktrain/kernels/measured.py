@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
+from functools import cache, partial
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["MEASURED", "MeasuredChoice", "cuda_seconds", "fastest_way", "problem_key"]
+__all__ = ["MEASURED", "MeasuredChoice", "cuda_seconds", "fastest_way", "is_worth_measuring", "problem_key"]
 
 logger = logging.getLogger(__name__)
 
 _REPETITIONS = 3
+_WAYS = ("aten", "triton")
+# A large GPU does as much in less than half a millisecond, of which the time to start it is a good part. To compile one
+# kernel takes 1 to 2 s: thousands of such calls, each twice as fast, would hardly make up for it.
+_LEAST_MACS, _LEAST_COMPARES = 4_000_000_000, 400_000_000
 
 
 class MeasuredChoice:
@@ -47,7 +51,7 @@ class MeasuredChoice:
         Exception
             What the first candidate raised, if none ran.
         """
-        known = self._answers.get(key)
+        known = self.known(key)
         if known is not None and known in candidates:
             return known
         seconds, refusals = _time_all(key, candidates, time)
@@ -56,6 +60,10 @@ class MeasuredChoice:
         self._answers[key] = min(seconds, key=lambda name: seconds[name])
         logger.debug("%s: %s measured fastest of %s", key, self._answers[key], seconds)
         return self._answers[key]
+
+    def known(self, key: str) -> str | None:
+        """Name the fastest candidate as remembered for `key`, if it is."""
+        return self._answers.get(key)
 
     def load(self, answers: Mapping[str, str]) -> None:
         """Take over answers of an earlier `snapshot`."""
@@ -95,8 +103,24 @@ def cuda_seconds(function: Callable[[], object]) -> float:
 MEASURED = MeasuredChoice()
 
 
-def fastest_way(key: str, run: Callable[[str], object]) -> str:
-    """Name the way that measured faster on the GPU, "aten" or "triton", forward only.
+def is_worth_measuring(*, macs: int = 0, compares: int = 0, inputs: Sequence[Tensor | None] = ()) -> bool:
+    """Whether a problem is so large that another way can gain more than it takes to find it out.
+
+    Parameters
+    ----------
+    macs : int
+        Multiply-accumulates of the forward pass.
+    compares : int
+        Values of a pool times its taps.
+    inputs : sequence of Tensor or None
+        The gradient of each that wants one takes about as long as the forward pass.
+    """
+    passes = 1 + len(_learned(inputs))
+    return passes * macs >= _LEAST_MACS or passes * compares >= _LEAST_COMPARES
+
+
+def fastest_way(key: str, run: Callable[[str], Tensor], inputs: Sequence[Tensor | None] = ()) -> str:
+    """Name the way that measured faster on the GPU, "aten" or "triton".
 
     Parameters
     ----------
@@ -104,9 +128,30 @@ def fastest_way(key: str, run: Callable[[str], object]) -> str:
         See `problem_key`.
     run : callable
         Computes the operation in the way of the given name.
+    inputs : sequence of Tensor or None
+        The gradients of those that want one are timed as well.
     """
-    with torch.no_grad():
-        return MEASURED.choose(key, {way: partial(run, way) for way in ("aten", "triton")}, cuda_seconds)
+    learned = _learned(inputs)
+    if learned:
+        key = f"{key}, {len(learned)} gradients"
+    known = MEASURED.known(key)
+    if known in _WAYS:
+        return known
+
+    def timed(way: str) -> None:
+        out = run(way)
+        if learned:
+            torch.autograd.grad(out, learned, torch.ones_like(out))
+
+    with torch.set_grad_enabled(bool(learned)):
+        return MEASURED.choose(key, {way: partial(timed, way) for way in _WAYS}, cuda_seconds)
+
+
+def _learned(inputs: Sequence[Tensor | None]) -> list[Tensor]:
+    """Those inputs that want a gradient now."""
+    if not torch.is_grad_enabled():
+        return []
+    return [tensor for tensor in inputs if tensor is not None and tensor.requires_grad]
 
 
 def problem_key(
@@ -124,15 +169,30 @@ def problem_key(
         Taps per axis.
     spacing_px : sequence of int
     """
-    device = torch.cuda.get_device_name(image.device) if image.device.type == "cuda" else image.device.type
     pixels = image.numel() // max(1, image.shape[1])
+    power = max(0, pixels.bit_length() - 1)
+    return _key_of(operation, image.device, image.dtype, tuple(channels), tuple(size), tuple(spacing_px), power)
+
+
+# Asked at every call: a device tells its name in as much time as it starts a kernel in.
+@cache
+def _key_of(
+    operation: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    channels: tuple[int, ...],
+    size: tuple[int, ...],
+    spacing_px: tuple[int, ...],
+    power: int,
+) -> str:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     parts = [
         operation,
-        device,
-        str(image.dtype).removeprefix("torch."),
+        name,
+        str(dtype).removeprefix("torch."),
         "channels " + "-".join(map(str, channels)),
         "kernel " + "x".join(map(str, size)),
         "spacing " + "x".join(map(str, spacing_px)),
-        f"2^{max(0, pixels.bit_length() - 1)} px",
+        f"2^{power} px",
     ]
     return ", ".join(parts)

@@ -76,23 +76,27 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=max(steps, 2), pct_start=0.2
     )
+    # Which clicks a step learns from is decided on the processor, which then has no need to ask a GPU.
+    positions, classes = clicked.positions.cpu(), targets.cpu()
     model.net.train()
     for step in range(steps):
-        loss = 0.0
+        losses: list[Tensor] = []
         if step % _SELECT_EVERY == 0:
             _choose_channels(model, sample)
         with _seeded(seed + step, clicked.windows.device):
             optimizer.zero_grad()
             for member in members:
-                picked = draw_balanced(targets, config.clicks_per_step)
+                picked = draw_balanced(classes, config.clicks_per_step)
+                wanted = classes[picked].to(targets.device)
                 weights = turned_parameters(member, int(torch.randint(SYMMETRIES[model.ndim], ())))
-                scores = functional_call(member, weights, (clicked.windows, clicked.positions[picked]))
-                part = F.cross_entropy(scores, targets[picked], label_smoothing=config.label_smoothing)
+                scores = functional_call(member, weights, (clicked.windows, positions[picked]))
+                part = F.cross_entropy(scores, wanted, label_smoothing=config.label_smoothing)
                 part.backward()  # type: ignore[no-untyped-call]
-                loss += float(part.detach()) / len(members)
+                losses.append(part.detach())
             optimizer.step()
         schedule.step()
-        yield Progress("training", step + 1, steps, loss)
+        # To read a loss is to wait for it: only when all else has been started.
+        yield Progress("training", step + 1, steps, sum(float(part) / len(members) for part in losses))
     _choose_channels(model, sample)
     model.net.eval()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Literal
 
 from clicktrain.errors import ShapeError
 from clicktrain.kernels.backends import resolve_backend
-from clicktrain.kernels.measured import fastest_way, problem_key
+from clicktrain.kernels.measured import fastest_way, is_worth_measuring, problem_key
 from clicktrain.kernels.mod_conv.aten import mod_conv_aten
 from clicktrain.kernels.mod_conv.reference import mod_conv_reference
 from clicktrain.kernels.mod_conv.shapes import margins_px
@@ -89,7 +90,8 @@ def mod_conv(
         operation = f"mod_conv {activation} padding {padding}"
         return fastest_way(problem_key(operation, image, (image.shape[1], len(weight)), weight.shape[2:], spacing), run)
 
-    return run(resolve_backend(backend, image.device, ndim, measured))
+    macs = len(image) * prod(image.shape[2:]) * weight.numel()
+    return run(resolve_backend(backend, image.device, ndim, measured if is_worth_measuring(macs=macs) else None))
 
 
 def _check_channels(image: Tensor, channels: Tensor, scores: Tensor, weight: Tensor) -> None:

@@ -14,7 +14,7 @@ import torch
 import triton
 import triton.language as tl
 
-from clicktrain.kernels.blocks import ROWS, SUMMED, accumulator, block_of, shares_of
+from clicktrain.kernels.blocks import ROWS, SUMMED, accumulator, block_of, precision_of, shares_of
 from clicktrain.kernels.mod_conv.shapes import margins_px, middle
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def mod_conv_fwd_kernel(
     smb, smk, smy, smx,
     H: tl.constexpr, W: tl.constexpr, DY: tl.constexpr, DX: tl.constexpr, PY: tl.constexpr, PX: tl.constexpr,
     MY: tl.constexpr, MX: tl.constexpr, HAS_BIAS: tl.constexpr, RELU: tl.constexpr,
-    ACC: tl.constexpr, BP: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
+    PRECISION: tl.constexpr, ACC: tl.constexpr, BP: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
     """One block of pixels of all images times one block of the k channels made."""
     o_p = tl.program_id(0).to(tl.int64) * BP + tl.arange(0, BP)
@@ -58,7 +58,7 @@ def mod_conv_fwd_kernel(
                 # [BC, BK]
                 p_w = weight + o_k[None, :] * swk + o_c[:, None] * swc + i * swy + j * swx
                 b_w = tl.load(p_w, mask=in_c[:, None] & in_k[None, :], other=0.0)
-                b_acc += tl.dot(b_x, b_w, input_precision="ieee", out_dtype=ACC)
+                b_acc += tl.dot(b_x, b_w, input_precision=PRECISION, out_dtype=ACC)
     if HAS_BIAS:
         b_acc += tl.load(bias + o_k, mask=in_k, other=0.0)[None, :]
     if RELU:
@@ -79,7 +79,7 @@ def mod_conv_bwd_image_kernel(
     grad, channels, weight, out,
     B, K, Y, X, Y_out, X_out, sgb, sgk, sgy, sgx, snb, snk, swk, swc, swy, swx, sob, soc, soy, sox,
     H: tl.constexpr, W: tl.constexpr, DY: tl.constexpr, DX: tl.constexpr, PY: tl.constexpr, PX: tl.constexpr,
-    ACC: tl.constexpr, BP: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
+    PRECISION: tl.constexpr, ACC: tl.constexpr, BP: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
     """Each input pixel gathers from the outputs that read it, and adds to its own channels: no atomics."""
     o_p = tl.program_id(0).to(tl.int64) * BP + tl.arange(0, BP)
@@ -100,7 +100,7 @@ def mod_conv_bwd_image_kernel(
                 # [BK, BC]
                 p_w = weight + o_k[:, None] * swk + o_c[None, :] * swc + i * swy + j * swx
                 b_w = tl.load(p_w, mask=in_k[:, None] & in_c[None, :], other=0.0)
-                b_acc += tl.dot(b_g, b_w, input_precision="ieee", out_dtype=ACC)
+                b_acc += tl.dot(b_g, b_w, input_precision=PRECISION, out_dtype=ACC)
     inside = in_p[:, None] & in_c[None, :]
     b_n = tl.load(channels + b[:, None] * snb + o_c[None, :] * snk, mask=inside, other=0).to(tl.int64)
     # An image's channels are different ones, so no two programs write to one place.
@@ -114,7 +114,7 @@ def mod_conv_bwd_weight_kernel(
     grad, image, channels, parts,
     B, K, Y, X, Y_out, X_out, share_pixels, sgb, sgk, sgy, sgx, sib, sic, siy, six, snb, snk, sps, spk, spc, spt,
     H: tl.constexpr, W: tl.constexpr, DY: tl.constexpr, DX: tl.constexpr, PY: tl.constexpr, PX: tl.constexpr,
-    ACC: tl.constexpr, BP: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
+    PRECISION: tl.constexpr, ACC: tl.constexpr, BP: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
     """One block of the weight at one tap, summed over one share of the output pixels."""
     tap = tl.program_id(0) % (H * W)
@@ -137,7 +137,7 @@ def mod_conv_bwd_weight_kernel(
         b_n = tl.load(p_n, mask=in_p[:, None] & in_c[None, :], other=0).to(tl.int64)
         p_x = image + (b * sib + y_in * siy + x_in * six)[:, None] + b_n * sic
         b_x = tl.load(p_x, mask=reads[:, None] & in_c[None, :], other=0.0)
-        b_acc += tl.dot(b_g, b_x, input_precision="ieee", out_dtype=ACC)
+        b_acc += tl.dot(b_g, b_x, input_precision=PRECISION, out_dtype=ACC)
     p_o = parts + share * sps + o_k[:, None] * spk + o_c[None, :] * spc + tap * spt
     tl.store(p_o, b_acc, mask=in_k[:, None] & in_c[None, :])
 
@@ -165,7 +165,8 @@ def mod_conv_fwd(
         batch, k, height, width, *out.shape[2:], *image.stride(), *channels.stride(), *scores.stride(),
         *weight.stride(), *out.stride(), *made.stride(), H=h, W=w, DY=spacing_px[0], DX=spacing_px[1],
         PY=padding_px[0], PX=padding_px[1], MY=margin_y, MX=margin_x, HAS_BIAS=bias is not None,
-        RELU=activation == "relu", ACC=accumulator(image.dtype), BP=ROWS, BK=block, BC=block_of(k, SUMMED),
+        RELU=activation == "relu", PRECISION=precision_of(image.dtype), ACC=accumulator(image.dtype),
+        BP=ROWS, BK=block, BC=block_of(k, SUMMED),
     )  # fmt: skip
     return out, made
 
@@ -181,7 +182,7 @@ def mod_conv_bwd_image(
         grad, channels, weight, out, batch, k, height, width, out_y, out_x,
         *grad.stride(), *channels.stride(), *weight.stride(), *out.stride(), H=weight.shape[2], W=weight.shape[3],
         DY=spacing_px[0], DX=spacing_px[1], PY=padding_px[0], PX=padding_px[1],
-        ACC=accumulator(grad.dtype), BP=ROWS, BK=block_of(k, SUMMED), BC=block,
+        PRECISION=precision_of(grad.dtype), ACC=accumulator(grad.dtype), BP=ROWS, BK=block_of(k, SUMMED), BC=block,
     )  # fmt: skip
 
 
@@ -199,6 +200,6 @@ def mod_conv_bwd_weight(
         grad, image, channels, parts, batch, k, *image.shape[2:], out_y, out_x, share_pixels,
         *grad.stride(), *image.stride(), *channels.stride(), *parts.stride(), H=size[0], W=size[1],
         DY=spacing_px[0], DX=spacing_px[1], PY=padding_px[0], PX=padding_px[1],
-        ACC=accumulator(grad.dtype), BP=SUMMED, BK=block, BC=block,
+        PRECISION=precision_of(grad.dtype), ACC=accumulator(grad.dtype), BP=SUMMED, BK=block, BC=block,
     )  # fmt: skip
     return parts.sum(0).to(grad.dtype).view(k, k, *size)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from clicktrain.errors import ShapeError
 from clicktrain.kernels.backends import resolve_backend
-from clicktrain.kernels.measured import fastest_way, problem_key
+from clicktrain.kernels.measured import fastest_way, is_worth_measuring, problem_key
 from clicktrain.kernels.regular_conv.activations import activate
 from clicktrain.kernels.regular_conv.aten import regular_conv_aten
 from clicktrain.kernels.regular_conv.reference import regular_conv_reference
@@ -89,6 +90,8 @@ def regular_conv(
     def measured() -> str:
         operation = f"regular_conv {activation} in {groups} groups"
         key = problem_key(operation, image, (image.shape[1], weight.shape[0]), weight.shape[2:], spacing)
-        return fastest_way(key, run)
+        return fastest_way(key, run, inputs)
 
-    return run(resolve_backend(backend, image.device, ndim, measured))
+    inputs = (image, weight, bias)
+    worth = is_worth_measuring(macs=len(image) * prod(image.shape[2:]) * weight.numel(), inputs=inputs[:2])
+    return run(resolve_backend(backend, image.device, ndim, measured if worth else None))

@@ -19,10 +19,10 @@ __all__ = ["max_pool_triton"]
 
 class _RegularMaxPool(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, size: tuple[int, int], spacing_px: tuple[int, int]) -> Tensor:
-        pooled, chosen = max_pool_fwd(maps, size, spacing_px)
+    def forward(ctx: Any, image: Tensor, size: tuple[int, int], spacing_px: tuple[int, int]) -> Tensor:
+        pooled, chosen = max_pool_fwd(image, size, spacing_px)
         ctx.save_for_backward(chosen)
-        ctx.size, ctx.spacing_px, ctx.shape_px = size, spacing_px, tuple(maps.shape[1:])
+        ctx.size, ctx.spacing_px, ctx.shape_px = size, spacing_px, tuple(image.shape[2:])
         return pooled
 
     @staticmethod
@@ -34,5 +34,5 @@ class _RegularMaxPool(torch.autograd.Function):
 
 def max_pool_triton(image: Tensor, size: Sequence[int], spacing_px: Sequence[int]) -> Tensor:
     """Largest tap by Triton kernels; see `regular_max_pool`."""
-    pooled: Tensor = _RegularMaxPool.apply(image.flatten(0, 1), tuple(size), tuple(spacing_px))  # type: ignore[no-untyped-call]
-    return pooled.view(*image.shape[:2], *pooled.shape[1:])
+    pooled: Tensor = _RegularMaxPool.apply(image, tuple(size), tuple(spacing_px))  # type: ignore[no-untyped-call]
+    return pooled

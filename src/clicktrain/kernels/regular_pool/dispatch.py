@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from clicktrain.errors import BackendError, ShapeError
 from clicktrain.kernels.backends import resolve_backend
-from clicktrain.kernels.measured import fastest_way, problem_key
+from clicktrain.kernels.measured import fastest_way, is_worth_measuring, problem_key
 from clicktrain.kernels.regular_pool.aten import avg_pool_aten, max_pool_aten
 from clicktrain.kernels.regular_pool.reference import avg_pool_reference, max_pool_reference
 from clicktrain.kernels.shapes import per_axis, valid_shape
@@ -63,9 +64,10 @@ def regular_max_pool(
         return (max_pool_reference if way == "reference" else max_pool_aten)(image, taps, spacing)
 
     def measured() -> str:
-        return fastest_way(problem_key("regular_max_pool", image, image.shape[1:2], taps, spacing), run)
+        return fastest_way(problem_key("regular_max_pool", image, image.shape[1:2], taps, spacing), run, (image,))
 
-    return run(resolve_backend(backend, image.device, len(taps), measured))
+    worth = is_worth_measuring(compares=image.numel() * prod(taps), inputs=(image,))
+    return run(resolve_backend(backend, image.device, len(taps), measured if worth else None))
 
 
 def regular_avg_pool(

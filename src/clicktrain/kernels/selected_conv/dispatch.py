@@ -9,7 +9,7 @@ import torch
 
 from clicktrain.errors import ShapeError
 from clicktrain.kernels.backends import resolve_backend
-from clicktrain.kernels.measured import fastest_way, problem_key
+from clicktrain.kernels.measured import fastest_way, is_worth_measuring, problem_key
 from clicktrain.kernels.selected_conv.aten import selected_conv_aten
 from clicktrain.kernels.selected_conv.reference import selected_conv_reference
 
@@ -70,10 +70,13 @@ def selected_conv(
     def measured() -> str:
         operation = f"selected_conv of {len(taps.steps)} taps in {groups} groups"
         channels = (values.shape[1], len(weight))
-        return fastest_way(problem_key(operation, taps.first[None, None], channels, weight.shape[2:], ()), run)
+        return fastest_way(
+            problem_key(operation, taps.first[None, None], channels, weight.shape[2:], ()), run, (values, weight)
+        )
 
+    worth = is_worth_measuring(macs=len(taps) * weight.numel(), inputs=(values, weight))
     # The kernel reads rows: the number of spatial axes does not matter to it, so it is asked for as if there were two.
-    return run(resolve_backend(backend, values.device, 2, measured))
+    return run(resolve_backend(backend, values.device, 2, measured if worth else None))
 
 
 def _by_group(way: str, values: Tensor, taps: Taps, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 import triton
 import triton.language as tl
 
-from clicktrain.kernels.blocks import ROWS, SUMMED, accumulator, block_of, shares_of
+from clicktrain.kernels.blocks import ROWS, SUMMED, accumulator, block_of, precision_of, shares_of
 from clicktrain.kernels.selected_conv.readers import readers_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ __all__ = ["selected_conv_bwd_values", "selected_conv_bwd_weight", "selected_con
 def selected_conv_fwd_kernel(
     values, index, weight, bias, scores,
     M, C, K, T, svn, svc, sim, sit, swk, swc, swt, ssm, ssk,
-    HAS_BIAS: tl.constexpr, ACC: tl.constexpr, BM: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
+    HAS_BIAS: tl.constexpr, PRECISION: tl.constexpr, ACC: tl.constexpr,
+    BM: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
     """One block of positions times one block of output channels."""
     o_m = tl.program_id(0).to(tl.int64) * BM + tl.arange(0, BM)
@@ -45,7 +46,7 @@ def selected_conv_fwd_kernel(
             # [BC, BK]
             p_w = weight + o_k[None, :] * swk + o_c[:, None] * swc + t * swt
             b_w = tl.load(p_w, mask=in_c[:, None] & in_k[None, :], other=0.0)
-            b_acc += tl.dot(b_v, b_w, input_precision="ieee", out_dtype=ACC)
+            b_acc += tl.dot(b_v, b_w, input_precision=PRECISION, out_dtype=ACC)
     if HAS_BIAS:
         b_acc += tl.load(bias + o_k, mask=in_k, other=0.0)[None, :]
     p_s = scores + o_m[:, None] * ssm + o_k[None, :] * ssk
@@ -56,7 +57,7 @@ def selected_conv_fwd_kernel(
 def selected_conv_bwd_values_kernel(
     grad, positions, offsets, weight, out,
     N, C, K, T, sgm, sgk, swk, swc, swt, son, soc,
-    ACC: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
+    PRECISION: tl.constexpr, ACC: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
     """Each row gathers, tap by tap, from the positions that read it: no atomics, so the sum has one order."""
     o_n = tl.program_id(0).to(tl.int64) * BN + tl.arange(0, BN)
@@ -82,7 +83,7 @@ def selected_conv_bwd_values_kernel(
                 # [BK, BC]
                 p_w = weight + o_k[:, None] * swk + o_c[None, :] * swc + t * swt
                 b_w = tl.load(p_w, mask=in_k[:, None] & in_c[None, :], other=0.0)
-                b_acc += tl.dot(b_g.to(b_w.dtype), b_w, input_precision="ieee", out_dtype=ACC)
+                b_acc += tl.dot(b_g.to(b_w.dtype), b_w, input_precision=PRECISION, out_dtype=ACC)
     p_o = out + o_n[:, None] * son + o_c[None, :] * soc
     tl.store(p_o, b_acc.to(out.dtype.element_ty), mask=in_n[:, None] & in_c[None, :])
 
@@ -91,7 +92,7 @@ def selected_conv_bwd_values_kernel(
 def selected_conv_bwd_weight_kernel(
     grad, values, index, parts,
     M, C, K, T, share_rows, sgm, sgk, svn, svc, sim, sit, sps, spk, spc, spt,
-    ACC: tl.constexpr, BM: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
+    PRECISION: tl.constexpr, ACC: tl.constexpr, BM: tl.constexpr, BK: tl.constexpr, BC: tl.constexpr,
 ):  # fmt: skip
     """One block of the weight at one tap, summed over one share of the positions."""
     t = tl.program_id(0) % T
@@ -110,7 +111,7 @@ def selected_conv_bwd_weight_kernel(
         # [BM, BC]
         p_v = values + o_n[:, None] * svn + o_c[None, :] * svc
         b_v = tl.load(p_v, mask=in_m[:, None] & in_c[None, :], other=0.0)
-        b_acc += tl.dot(b_g, b_v, input_precision="ieee", out_dtype=ACC)
+        b_acc += tl.dot(b_g, b_v, input_precision=PRECISION, out_dtype=ACC)
     p_o = parts + share * sps + o_k[:, None] * spk + o_c[None, :] * spc + t * spt
     tl.store(p_o, b_acc, mask=in_k[:, None] & in_c[None, :])
 
@@ -123,7 +124,8 @@ def selected_conv_fwd(values: Tensor, index: Tensor, weight: Tensor, bias: Tenso
     selected_conv_fwd_kernel[triton.cdiv(len(index), ROWS), triton.cdiv(kernels, block)](
         values, index, weight, weight if bias is None else bias, scores, len(index), channels, kernels, taps,
         *values.stride(), *index.stride(), *weight.stride(), *scores.stride(), HAS_BIAS=bias is not None,
-        ACC=accumulator(values.dtype), BM=ROWS, BK=block, BC=block_of(channels, SUMMED),
+        PRECISION=precision_of(values.dtype), ACC=accumulator(values.dtype),
+        BM=ROWS, BK=block, BC=block_of(channels, SUMMED),
     )  # fmt: skip
     return scores
 
@@ -137,7 +139,8 @@ def selected_conv_bwd_values(grad: Tensor, index: Tensor, weight: Tensor, rows: 
     selected_conv_bwd_values_kernel[triton.cdiv(rows, ROWS), triton.cdiv(channels, block)](
         grad, positions, offsets, weight, out, rows, channels, kernels, taps,
         *grad.stride(), *weight.stride(), *out.stride(),
-        ACC=accumulator(grad.dtype), BN=ROWS, BK=block_of(kernels, SUMMED), BC=block,
+        PRECISION=precision_of(grad.dtype), ACC=accumulator(grad.dtype),
+        BN=ROWS, BK=block_of(kernels, SUMMED), BC=block,
     )  # fmt: skip
     return out
 
@@ -152,6 +155,6 @@ def selected_conv_bwd_weight(grad: Tensor, values: Tensor, index: Tensor) -> Ten
     selected_conv_bwd_weight_kernel[shares * taps, triton.cdiv(kernels, block_k), triton.cdiv(channels, block_c)](
         grad, values, index, parts, positions, channels, kernels, taps, share_rows,
         *grad.stride(), *values.stride(), *index.stride(), *parts.stride(),
-        ACC=accumulator(grad.dtype), BM=SUMMED, BK=block_k, BC=block_c,
+        PRECISION=precision_of(grad.dtype), ACC=accumulator(grad.dtype), BM=SUMMED, BK=block_k, BC=block_c,
     )  # fmt: skip
     return parts.sum(0).to(grad.dtype)

@@ -73,7 +73,7 @@ def _largest(values: Tensor, taps: Taps, winners: Tensor | None) -> Tensor:
             other = values.index_select(0, read)
             if winners is not None:
                 # Strictly larger, so that of equals the first stays; later taps have larger numbers.
-                torch.maximum(winners[part], (other > best) * winners.new_tensor(tap), out=winners[part])
+                torch.maximum(winners[part], (other > best) * winners.new_full((), tap), out=winners[part])
             best = torch.maximum(best, other)
         largest[part] = best
     return largest
