@@ -24,17 +24,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Planner", "SelectedPlan"]
 
-# Elements touched per pixel and step to find the places that patches need.
-_PLACES_WORK = 30
+# Elements touched per pixel and step to find the places that patches need, and operations started per step.
+_PLACES_WORK, _PLACES_CALLS = 30, 40
 # The share of a pass that may be spent on finding out whether another way is faster.
 _PLANNING_SHARE = 0.25
 # Another way must be predicted to take at most this share of the patches' time: one of many small operations rarely
 # keeps its word.
 _WORTH = 0.75
-# Below this, planning takes longer than any other way could save.
-_SURE_S = 2.5e-3
+# Below this, planning takes longer than any other way could save. On a GPU it takes 2 to 4 ms, as each operation of it
+# has to be started there, and on an H100 no other way saved as much of one pass of up to 20 ms.
+_SURE_S, _SURE_ON_GPU_S = 2.5e-3, 20e-3
 # Below this, so does planning one pass over all positions.
-_AT_ONCE_S = 5e-4
+_AT_ONCE_S = 1.6e-3
 # Networks of one structure, such as those of a model that is trained anew after every stroke, share their plans.
 _MOST_PLANS = 256
 _PLANS: dict[Hashable, list[DensePlan]] = {}
@@ -179,7 +180,8 @@ class Planner:
         if best.seconds < _AT_ONCE_S or len(best.covering.corners) == 1:
             return best
         below_s = _WORTH * best.seconds
-        whole = self._short_pass(positions, scores_px, below_s)
+        on_gpu = (device or positions.device).type == "cuda"
+        whole = self._short_pass(positions, scores_px, below_s, _SURE_ON_GPU_S if on_gpu else _SURE_S)
         if whole is not None:
             return whole if whole.seconds < below_s else best
         if best.seconds < _SURE_S:
@@ -193,20 +195,22 @@ class Planner:
             places_s = self._places_s(count_windows(positions, tried_px), tried_px)
             if places_s <= _PLANNING_SHARE * below_s:
                 tried = self.selected(positions, scores_px, tried_px, device)
-                if tried.seconds < below_s:
-                    best, below_s = tried, tried.seconds
+                if tried.seconds + places_s < below_s:
+                    best, below_s = tried, tried.seconds + places_s
         return best
 
-    def _short_pass(self, positions: Tensor, scores_px: tuple[int, ...], below_s: float) -> SelectedPlan | None:
+    def _short_pass(
+        self, positions: Tensor, scores_px: tuple[int, ...], below_s: float, sure_s: float
+    ) -> SelectedPlan | None:
         """Plan of one pass over a box around all positions, if that is over before a better one could be found.
 
         It is not looked at where its arithmetic alone takes `below_s`.
         """
         side_px = bounding_side(positions, scores_px)
-        if self.costs.least_s(self.program, side_px) >= min(_SURE_S, below_s):
+        if self.costs.least_s(self.program, side_px) >= min(sure_s, below_s):
             return None
         plan = self.windows(positions, scores_px, side_px)
-        return plan if plan.seconds < _SURE_S else None
+        return plan if plan.seconds < sure_s else None
 
     def _first_start(self) -> int:
         """First step that may run at needed places only: behind all that can only run on maps."""
@@ -221,7 +225,8 @@ class Planner:
 
     def _places_s(self, count: int, side_px: tuple[int, ...]) -> float:
         elements = _PLACES_WORK * count * prod(self.program.image_px(side_px)) * len(self.program.steps)
-        return elements / self.costs.speeds.cached_per_s
+        calls = _PLACES_CALLS * len(self.program.steps)
+        return elements / self.costs.speeds.cached_per_s + calls * self.costs.speeds.call_s
 
     def _windows_s(self, count: int, side_px: tuple[int, ...]) -> float:
         share = count / (1 << (count - 1).bit_length())
