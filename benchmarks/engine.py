@@ -27,6 +27,7 @@ from _engine.whole import whole_images
 from _report import describe_machine, say, write_report
 
 from clicktrain.engine.calibration import speeds_of
+from clicktrain.engine.device import pick_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,12 +53,6 @@ def measure(bench: Bench, parts: list[str], data: Path | None, found: Findings) 
         yield part
 
 
-def exact_float32() -> None:
-    """Let no matrix product round its operands to TF32."""
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-
-
 def command_line(arguments: argparse.Namespace) -> str:
     """What was run, without where the files lie."""
     words = ["engine.py", "--json", arguments.json.name, *["--quick"] * arguments.quick]
@@ -74,7 +69,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of sets SET/images, SET/labels for the agreement of classes")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="measure only these")
     arguments = parser.parse_args()
-    exact_float32()
+    pick_device("auto")
     # Speeds are measured anew: what is kept may come from a time when other work ran.
     with TemporaryDirectory() as folder:
         os.environ["CLICKTRAIN_CACHE"] = folder

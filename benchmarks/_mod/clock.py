@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from clicktrain.engine.device import pick_device
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
 def device() -> torch.device:
-    """Where networks are timed: on a GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Where networks are timed: on a GPU if there is one, whose products are then those of float32."""
+    return pick_device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def wait() -> None:

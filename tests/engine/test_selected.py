@@ -175,13 +175,16 @@ def test_a_pass_that_takes_longer_is_not_even_planned_before_the_search(
     planner: Planner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Planner, "windows", None)
-    assert planner._short_pass(scattered(100, 300), (300, 300), 1.0) is None
+    assert planner._short_pass(scattered(100, 300), (300, 300), below_s=1.0, sure_s=2.5e-3) is None
 
 
 def test_few_positions_are_planned_with_on_the_processor_and_run_on_the_device() -> None:
     elsewhere = torch.device("meta")
-    assert at_hand(torch.zeros(9, 3, device="cpu", dtype=torch.long)).device.type == "cpu"
-    assert at_hand(torch.zeros(9999, 3, device=elsewhere)).device == elsewhere
+    few, many = torch.zeros(9, 3, device=elsewhere), torch.zeros(9999, 3, device=elsewhere)
+    # A tensor without values cannot be brought to the processor: only the few are asked for.
+    with pytest.raises(NotImplementedError):
+        at_hand(few)
+    assert at_hand(many) is many
     covering = cover(scattered(9, 20), (20, 20), (4, 4))
     assert covering.on(torch.device("cpu")) is covering
     moved = covering.on(elsewhere)

@@ -96,6 +96,20 @@ def test_refined_and_tiled_passes_give_what_one_pass_gives() -> None:
     assert_same(tiled, expected, 1e-5)
 
 
+def test_large_float32_work_takes_the_same_scores_and_gradients_from_whatever_is_the_fastest() -> None:
+    module = plain_cnn_1().float().eval()
+    there = deepcopy(module).to(CUDA)
+    image = torch.rand(1, 3, 500, 480, generator=torch.Generator().manual_seed(0))
+    scores, expected = densify(there)(image.to(CUDA), "dense"), densify(module)(image, "dense")
+    assert_same(scores.cpu(), expected, 1e-5)
+    found, wanted = (
+        torch.autograd.grad(one.square().mean(), list(net.parameters()))
+        for one, net in ((scores, there), (expected, module))
+    )
+    for one, other in zip(on_cpu(list(found)), wanted, strict=True):
+        assert_same(one, other, 1e-4)
+
+
 def test_speeds_of_a_gpu_are_measured_in_both_numbers_of_axes() -> None:
     for ndim in (2, 3):
         assert speeds_of(CUDA, torch.float32, ndim).product_macs_per_s > 1e10

@@ -157,7 +157,7 @@ def test_a_known_answer_costs_no_question_to_the_device(monkeypatch: pytest.Monk
     names: list[torch.device] = []
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: names.append(device) or "a GPU")
     measured._key_of.cache_clear()
-    kind = (torch.device("cuda", 0), torch.float32, (3, 8), (3, 5), (2, 4), 11)
+    kind = (torch.device("cuda", 0), torch.float32, (3, 8), (3, 5), (2, 4), 11, (False, False))
     keys = {measured._key_of("regular_conv relu", *kind) for _ in range(3)}
     assert keys == {"regular_conv relu, a GPU, float32, channels 3-8, kernel 3x5, spacing 2x4, 2^11 px"}
     assert len(names) == 1
@@ -166,28 +166,49 @@ def test_a_known_answer_costs_no_question_to_the_device(monkeypatch: pytest.Monk
 
 def test_a_way_that_is_none_is_not_taken_from_memory(native_gpu: MeasuredChoice) -> None:
     native_gpu.load({"key": "opencl"})
-    assert fastest_way("key", lambda way: None) == "aten"
-    assert fastest_way("key", lambda way: raising()) == "aten"
+    assert fastest_way("key", lambda way: None, ()) == "aten"
+    assert fastest_way("key", lambda way: raising(), ()) == "aten"
 
 
 def test_where_gradients_are_wanted_they_are_timed_as_well(native_gpu: MeasuredChoice) -> None:
     leaf = torch.ones(3, requires_grad=True)
-    gradients = []
+    gradients, noticed = [], []
+    leaf.register_hook(noticed.append)
 
-    def run(way: str) -> torch.Tensor:
-        out = leaf * 2
+    def run(way: str, one: torch.Tensor, none: None, constant: torch.Tensor) -> torch.Tensor:
+        out = one * constant
         if out.requires_grad:
             out.register_hook(gradients.append)
         return out
 
-    fastest_way("key", run, (leaf, None, leaf.detach()))
+    inputs = (leaf, None, leaf.detach())
+    fastest_way("key", run, inputs)
     assert gradients
     assert leaf.grad is None
     timed = len(gradients)
     with torch.no_grad():
-        fastest_way("key", run, (leaf,))
+        fastest_way("key", run, inputs)
     assert len(gradients) == timed
-    assert set(native_gpu.snapshot()) == {"key", "key, 1 gradients"}
+    assert not noticed
+    assert set(native_gpu.snapshot()) == {"key", "key, gradients of 0"}
+
+
+@pytest.mark.usefixtures("native_gpu")
+def test_a_trial_saves_nothing_in_the_graph_of_the_caller() -> None:
+    leaf = torch.ones(3, requires_grad=True)
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: saved.append(tensor) or tensor, lambda tensor: tensor):
+        fastest_way("key", lambda way, one: one * one, (leaf,))
+    assert not saved
+
+
+def test_what_was_the_fastest_while_memory_ran_out_is_not_remembered() -> None:
+    def out_of_memory() -> float:
+        raise torch.OutOfMemoryError
+
+    choice = MeasuredChoice()
+    assert choice.choose("key", {"aten": lambda: 1.0, "triton": out_of_memory}, FakeTimer()) == "aten"
+    assert choice.snapshot() == {}
 
 
 @pytest.mark.usefixtures("native_gpu")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from clicktrain.kernels.blocks import ROWS, shares_of
+from clicktrain.kernels.blocks import ROWS, reaches_far, shares_of
 from clicktrain.kernels.regular_conv import regular_conv
+from clicktrain.kernels.regular_conv import triton as kernels
 from clicktrain.kernels.regular_conv.triton import regular_conv_bwd_weight
 from tests.kernels.cases import CONVOLUTIONS, DEVICE, HALVES, PRECISIONS, assert_all_close, noise, outputs_and_gradients
 
@@ -80,6 +81,43 @@ def test_half_precision_matches_reference_to_its_rounding(dtype: torch.dtype) ->
     assert_all_close(convolved(inputs, "triton", dtype, **options), expected, torch.finfo(dtype).eps)
 
 
+def test_gradient_that_is_one_number_for_all_scores_matches_reference() -> None:
+    inputs, options = inputs_of("B2-C3-K5-9x11-k3-d1")
+    found = []
+    for backend in ("triton", "reference"):
+        leaves = [tensor.detach().requires_grad_() for tensor in inputs]
+        # The gradient of a sum is one number with stride 0.
+        regular_conv(*leaves, backend=backend, **options).sum().backward()
+        found.append([leaf.grad for leaf in leaves])
+    assert_all_close(*found, 1e-10)
+
+
+@pytest.mark.parametrize("case", ["B2-C3-K5-9x11-k3-d1", "B70-C3-K4-5x4-k5x4-d1"])
+def test_places_of_64_bits_give_the_same(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, options = inputs_of(case)
+    near = convolved(inputs, "triton", torch.float64, **options)
+    monkeypatch.setattr(kernels, "reaches_far", lambda *tensors: True)
+    assert_all_close(convolved(inputs, "triton", torch.float64, **options), near, 1e-14)
+
+
+def test_far_places_are_those_that_32_bits_cannot_count() -> None:
+    assert not reaches_far(torch.empty(1, 1, 1 << 15, (1 << 15), device="meta"))
+    assert reaches_far(torch.empty(1, 2, 1 << 15, (1 << 15), device="meta"))
+    # Few values, far apart.
+    assert reaches_far(torch.empty(1, device="meta").as_strided((1, 1, 3, 3), (0, 0, 1 << 30, 1)))
+
+
+def test_channels_lie_innermost_behind_a_grey_image() -> None:
+    scores = regular_conv(noise(1, 1, 9, 9).detach(), noise(5, 1, 2, 2).detach(), spacing_px=2, backend="triton")
+    assert scores.stride(1) == 1
+
+
+def test_partial_sums_of_a_large_weight_are_few() -> None:
+    shares, share_rows = shares_of(1 << 20, 1 << 25)
+    assert shares == 2
+    assert shares * share_rows >= 1 << 20
+
+
 def test_triton_without_bias_matches_reference() -> None:
     inputs = [noise(1, 2, 9, 9), noise(3, 2, 2, 2)]
     expected = convolved(inputs, "reference", torch.float64, spacing_px=3)
@@ -100,7 +138,7 @@ def test_weight_gradient_over_several_shares_is_that_of_the_reference() -> None:
     image, weight = noise(1, 1, 66, 67).detach(), noise(1, 1, 2, 1, seed=2)
     scores = regular_conv(image, weight, spacing_px=1, backend="reference")
     grad = noise(*scores.shape, seed=1).detach()
-    shares, share_pixels = shares_of(grad.numel())
+    shares, share_pixels = shares_of(grad.numel(), weight.numel())
     assert shares == 2
     assert share_pixels % ROWS == 0
     assert shares * share_pixels >= grad.numel()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clicktrain.kernels.regular_pool import regular_max_pool
+from clicktrain.kernels.regular_pool import triton as kernels
 from tests.kernels.cases import HALVES, POOLS, assert_all_close, noise, outputs_and_gradients
 
 
@@ -63,8 +64,23 @@ def test_every_format_finds_the_same_tap_as_the_reference(dtype: torch.dtype) ->
 
 def test_channels_innermost_and_cut_images_match_reference() -> None:
     image = noise(2, 3, 12, 13).detach().contiguous(memory_format=torch.channels_last)[:, 1:, 2:, 3:]
-    got, expected = (regular_max_pool(image, 3, spacing_px=2, backend=backend) for backend in ("triton", "reference"))
-    assert torch.equal(got, expected)
+    # A clone of what is cut would lie otherwise.
+    got, expected = (
+        outputs_and_gradients(
+            lambda x, backend=backend: regular_max_pool(x, 3, spacing_px=2, backend=backend), [image.requires_grad_()]
+        )
+        for backend in ("triton", "reference")
+    )
+    assert got[0].stride(1) == 1
+    assert_all_close(got, expected, 1e-12)
+
+
+@pytest.mark.parametrize("far", [False, True])
+def test_more_taps_than_a_byte_counts_match_reference(far: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "reaches_far", lambda *tensors: far)
+    image = noise(1, 2, 18, 19).detach()
+    got, expected = (pooled(image, 16, 1, backend) for backend in ("triton", "reference"))
+    assert_all_close(got, expected, 1e-12)
 
 
 def test_gradient_that_is_one_number_for_all_pixels_counts_how_often_a_pixel_is_chosen() -> None:

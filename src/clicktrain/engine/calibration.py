@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, reduce
 from math import inf, prod
 from threading import Lock
@@ -156,11 +156,20 @@ def _settle_memory() -> None:
 def device_key(device: torch.device, dtype: torch.dtype, ndim: int) -> str:
     """What speeds depend on, in words: another device, library or number of threads has another key."""
     if device.type == "cuda":
-        version, name = _CUDA_VERSION, torch.cuda.get_device_name(device)
+        tf32 = " with TF32" if torch.backends.cudnn.allow_tf32 else ""
+        version, name = _CUDA_VERSION, torch.cuda.get_device_name(device) + tf32
     else:
         version = _VERSION
         name = f"{device.type} {torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()} threads"
     return f"v{version}, torch {torch.__version__}, {name}, {str(dtype).removeprefix('torch.')}, {ndim}D"
+
+
+def _cuda_sizes(device: torch.device, dtype: torch.dtype) -> _Sizes:
+    """What fills a GPU, but takes no more than a quarter of the memory that is free."""
+    # Two tensors are read, one is written, and both were drawn as numbers of 32 bits.
+    most = torch.cuda.mem_get_info(device)[0] // 4 // (3 * dtype.itemsize + 4)
+    elements = min(_CUDA_SIZES.uncached, most)
+    return replace(_CUDA_SIZES, cached=elements, uncached=elements)
 
 
 def measure_speeds(device: torch.device, dtype: torch.dtype, ndim: int) -> Speeds:
@@ -174,9 +183,7 @@ def measure_speeds(device: torch.device, dtype: torch.dtype, ndim: int) -> Speed
         Number of spatial axes.
     """
     # Not inside an inference_mode of the caller, whose tensors know no gradient.
-    drawn_from = [device] if device.type == "cuda" else []
-    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=drawn_from):
-        torch.manual_seed(0)
+    with torch.inference_mode(False), torch.no_grad():
         bench = _Bench(device, dtype, ndim)
         forward, backward = bench.conv(spacing_px=1)
         spaced, spaced_backward = bench.conv(spacing_px=8 if ndim == 2 else 4)
@@ -208,7 +215,8 @@ class _Bench:
 
     def __init__(self, device: torch.device, dtype: torch.dtype, ndim: int) -> None:
         self.device, self.dtype, self.ndim = device, dtype, ndim
-        self.sizes = _CUDA_SIZES if device.type == "cuda" else _SIZES
+        self.sizes = _cuda_sizes(device, dtype) if device.type == "cuda" else _SIZES
+        self.generator = torch.Generator(device if device.type == "cuda" else "cpu").manual_seed(0)
 
     def seconds(self, function: Callable[[], object], repeats: int = 5) -> float:
         """Shortest time of a few."""
@@ -304,10 +312,9 @@ class _Bench:
         return self.seconds(start_layers) / (_STARTED * DENSE_CALLS)
 
     def _noise(self, *shape: int) -> Tensor:
-        if self.device.type == "cuda":
-            # The processor would take seconds to draw as many.
-            return torch.randn(shape, device=self.device, dtype=self.dtype)
-        return torch.randn(shape).to(self.device, self.dtype)
+        # Drawn where it is used: the processor would take seconds to draw as much as a GPU is measured with.
+        noise = torch.randn(shape, generator=self.generator, device=self.generator.device)
+        return noise.to(self.device, self.dtype)
 
     def _wait(self) -> None:
         if self.device.type == "cuda":

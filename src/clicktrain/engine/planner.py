@@ -32,8 +32,8 @@ _PLANNING_SHARE = 0.25
 # keeps its word.
 _WORTH = 0.75
 # Below this, planning takes longer than any other way could save. On a GPU it takes 2 to 4 ms, as each operation of it
-# has to be started there, and on an H100 no other way saved as much of one pass of up to 20 ms.
-_SURE_S, _SURE_ON_GPU_S = 2.5e-3, 20e-3
+# has to be started there, and on an H100 no other way saved as much of a short pass.
+_SURE_S, _SURE_ON_GPU_S = 2.5e-3, 10e-3
 # Below this, so does planning one pass over all positions.
 _AT_ONCE_S = 1.6e-3
 # Networks of one structure, such as those of a model that is trained anew after every stroke, share their plans.
@@ -195,8 +195,8 @@ class Planner:
             places_s = self._places_s(count_windows(positions, tried_px), tried_px)
             if places_s <= _PLANNING_SHARE * below_s:
                 tried = self.selected(positions, scores_px, tried_px, device)
-                if tried.seconds + places_s < below_s:
-                    best, below_s = tried, tried.seconds + places_s
+                if tried.seconds < below_s:
+                    best, below_s = tried, tried.seconds
         return best
 
     def _short_pass(

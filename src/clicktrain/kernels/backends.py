@@ -7,12 +7,12 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Literal, get_args
 
+import torch
+
 from clicktrain.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import torch
 
 __all__ = ["Backend", "resolve_backend", "runs_triton_natively", "why_no_triton"]
 
@@ -63,4 +63,7 @@ def resolve_backend(backend: Backend, device: torch.device, ndim: int, fastest: 
         raise BackendError(f"backend 'triton' must be able to run here, got: {reason}. Use backend='auto'.")
     if backend != "auto":
         return backend
-    return fastest() if fastest is not None and runs_triton_natively(device, ndim) else "aten"
+    # Under autocast PyTorch's way computes in another number type than the one that is given.
+    if fastest is None or not runs_triton_natively(device, ndim) or torch.is_autocast_enabled(device.type):
+        return "aten"
+    return fastest()

@@ -31,10 +31,11 @@ __all__ = [
 # Rows of a block of results (pixels or positions), and terms that one matrix product adds up at a time.
 ROWS = 64
 SUMMED = 32
-# A share is what one program of a weight's gradient sums alone; the cap bounds the memory of the partial sums.
+# A share is what one program of a weight's gradient sums alone; the caps bound the memory of the partial sums.
 _SHARE_ROWS = 4096
-_MOST_SHARES = 128
-_MOST_INT32 = (1 << 31) - 1
+_MOST_SHARES, _MOST_PARTS = 128, 1 << 26
+# Half of what 32 bits hold: programs also count the places that their blocks have beyond the end.
+_NEAR = 1 << 30
 
 
 def accumulator(dtype: torch.dtype) -> tl.dtype:
@@ -60,14 +61,14 @@ def places(numbers, FAR: tl.constexpr):
 def reaches_far(*tensors: Tensor) -> bool:
     """Whether 32 bits are too few for the places of values, counted from the first of a tensor."""
     return any(
-        sum((n - 1) * abs(stride) for n, stride in zip(t.shape, t.stride(), strict=True)) > _MOST_INT32 // 2
-        for t in tensors
+        sum((n - 1) * abs(stride) for n, stride in zip(t.shape, t.stride(), strict=True)) >= _NEAR for t in tensors
     )
 
 
 def laid_out_like(image: Tensor, shape: tuple[int, int, int, int], dtype: torch.dtype) -> Tensor:
     """Make an unwritten map whose channels lie where those of the image do: innermost, or outermost."""
-    innermost = image.stride(1) == 1 and image.shape[1] > 1
+    # One channel lies both ways; with more of them to come, innermost is faster.
+    innermost = image.stride(1) == 1 or image.shape[1] == 1
     layout = torch.channels_last if innermost else torch.contiguous_format
     return torch.empty(shape, dtype=dtype, device=image.device, memory_format=layout)
 
@@ -77,13 +78,13 @@ def block_of(channels: int, most: int = 64) -> int:
     return min(most, max(16, int(triton.next_power_of_2(channels))))
 
 
-def shares_of(rows: int) -> tuple[int, int]:
-    """Split a sum over `rows` into shares, the same on every machine so that sums have one order.
+def shares_of(rows: int, values: int) -> tuple[int, int]:
+    """Split a sum over `rows` that gives so many `values` into shares, the same on every machine: sums have one order.
 
     Returns
     -------
     tuple of int
         Number of shares, and rows of each, a multiple of `ROWS`.
     """
-    shares = min(_MOST_SHARES, max(1, triton.cdiv(rows, _SHARE_ROWS)))
+    shares = max(1, min(_MOST_SHARES, triton.cdiv(rows, _SHARE_ROWS), _MOST_PARTS // values))
     return shares, ROWS * triton.cdiv(rows, ROWS * shares)

@@ -57,9 +57,12 @@ class MeasuredChoice:
         seconds, refusals = _time_all(key, candidates, time)
         if not seconds:
             raise refusals[0]
-        self._answers[key] = min(seconds, key=lambda name: seconds[name])
-        logger.debug("%s: %s measured fastest of %s", key, self._answers[key], seconds)
-        return self._answers[key]
+        fastest = min(seconds, key=lambda name: seconds[name])
+        logger.debug("%s: %s measured fastest of %s", key, fastest, seconds)
+        # Where memory ran out, another time may tell otherwise.
+        if not any(isinstance(reason, torch.OutOfMemoryError) for reason in refusals):
+            self._answers[key] = fastest
+        return fastest
 
     def known(self, key: str) -> str | None:
         """Name the fastest candidate as remembered for `key`, if it is."""
@@ -119,7 +122,7 @@ def is_worth_measuring(*, macs: int = 0, compares: int = 0, inputs: Sequence[Ten
     return passes * macs >= _LEAST_MACS or passes * compares >= _LEAST_COMPARES
 
 
-def fastest_way(key: str, run: Callable[[str], Tensor], inputs: Sequence[Tensor | None] = ()) -> str:
+def fastest_way(key: str, run: Callable[..., Tensor], inputs: Sequence[Tensor | None]) -> str:
     """Name the way that measured faster on the GPU, "aten" or "triton".
 
     Parameters
@@ -127,31 +130,38 @@ def fastest_way(key: str, run: Callable[[str], Tensor], inputs: Sequence[Tensor 
     key : str
         See `problem_key`.
     run : callable
-        Computes the operation in the way of the given name.
+        Computes the operation, given the name of a way and the inputs.
     inputs : sequence of Tensor or None
         The gradients of those that want one are timed as well.
     """
     learned = _learned(inputs)
     if learned:
-        key = f"{key}, {len(learned)} gradients"
+        key = f"{key}, gradients of {'-'.join(map(str, learned))}"
     known = MEASURED.known(key)
     if known in _WAYS:
         return known
+    # Neither the caller's graph nor hooks on the inputs may notice that something was tried.
+    copies = [None if tensor is None else tensor.detach() for tensor in inputs]
+    wanted = [tensor.requires_grad_() for n, tensor in enumerate(copies) if tensor is not None and n in learned]
 
     def timed(way: str) -> None:
-        out = run(way)
-        if learned:
-            torch.autograd.grad(out, learned, torch.ones_like(out))
+        out = run(way, *copies)
+        if wanted:
+            torch.autograd.grad(out, wanted, torch.ones_like(out))
 
-    with torch.set_grad_enabled(bool(learned)):
+    with torch.set_grad_enabled(bool(wanted)), torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is):
         return MEASURED.choose(key, {way: partial(timed, way) for way in _WAYS}, cuda_seconds)
 
 
-def _learned(inputs: Sequence[Tensor | None]) -> list[Tensor]:
-    """Those inputs that want a gradient now."""
+def _learned(inputs: Sequence[Tensor | None]) -> list[int]:
+    """Numbers of the inputs that want a gradient now."""
     if not torch.is_grad_enabled():
         return []
-    return [tensor for tensor in inputs if tensor is not None and tensor.requires_grad]
+    return [n for n, tensor in enumerate(inputs) if tensor is not None and tensor.requires_grad]
+
+
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def problem_key(
@@ -171,7 +181,8 @@ def problem_key(
     """
     pixels = image.numel() // max(1, image.shape[1])
     power = max(0, pixels.bit_length() - 1)
-    return _key_of(operation, image.device, image.dtype, tuple(channels), tuple(size), tuple(spacing_px), power)
+    state = (image.stride(1) == 1, torch.backends.cudnn.allow_tf32)
+    return _key_of(operation, image.device, image.dtype, tuple(channels), tuple(size), tuple(spacing_px), power, state)
 
 
 # Asked at every call: a device tells its name in as much time as it starts a kernel in.
@@ -184,6 +195,7 @@ def _key_of(
     size: tuple[int, ...],
     spacing_px: tuple[int, ...],
     power: int,
+    state: tuple[bool, bool],
 ) -> str:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     parts = [
@@ -194,5 +206,7 @@ def _key_of(
         "kernel " + "x".join(map(str, size)),
         "spacing " + "x".join(map(str, spacing_px)),
         f"2^{power} px",
+        *["channels innermost"] * state[0],
+        *["TF32"] * state[1],
     ]
     return ", ".join(parts)

@@ -78,7 +78,7 @@ def mod_conv(
     _check_channels(image, channels, scores, weight)
     _check_space(image, weight, spacing, padding)
 
-    def run(way: str) -> Tensor:
+    def run(way: str, image: Tensor, scores: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if way == "triton":
             # Triton is an optional package, so its kernels are imported only when asked for.
             from clicktrain.kernels.mod_conv.autograd import mod_conv_triton as convolve
@@ -88,10 +88,12 @@ def mod_conv(
 
     def measured() -> str:
         operation = f"mod_conv {activation} padding {padding}"
-        return fastest_way(problem_key(operation, image, (image.shape[1], len(weight)), weight.shape[2:], spacing), run)
+        key = problem_key(operation, image, (image.shape[1], len(weight)), weight.shape[2:], spacing)
+        return fastest_way(key, run, inputs)
 
-    macs = len(image) * prod(image.shape[2:]) * weight.numel()
-    return run(resolve_backend(backend, image.device, ndim, measured if is_worth_measuring(macs=macs) else None))
+    inputs = (image, scores, weight, bias)
+    worth = is_worth_measuring(macs=len(image) * prod(image.shape[2:]) * weight.numel(), inputs=(image, weight))
+    return run(resolve_backend(backend, image.device, ndim, measured if worth else None), *inputs)
 
 
 def _check_channels(image: Tensor, channels: Tensor, scores: Tensor, weight: Tensor) -> None:

@@ -192,7 +192,7 @@ def mod_conv_bwd_weight(
     """Gradient (k, k, h, w) of the weight, from that of what was made (B, k, Y', X')."""
     batch, k, out_y, out_x = grad.shape
     taps = size[0] * size[1]
-    shares, share_pixels = shares_of(batch * out_y * out_x)
+    shares, share_pixels = shares_of(batch * out_y * out_x, k * k * taps)
     total = torch.float64 if grad.dtype == torch.float64 else torch.float32
     parts = torch.empty((shares, k, k, taps), dtype=total, device=grad.device)
     block = block_of(k)

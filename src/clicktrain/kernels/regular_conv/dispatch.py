@@ -78,7 +78,7 @@ def regular_conv(
     spacing = per_axis(spacing_px, ndim, "spacing_px")
     valid_shape(image, weight.shape[2:], spacing)
 
-    def run(way: str) -> Tensor:
+    def run(way: str, image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if way == "triton":
             # Triton is an optional package, so its kernels are imported only when asked for.
             from clicktrain.kernels.regular_conv.autograd import regular_conv_triton
@@ -94,4 +94,4 @@ def regular_conv(
 
     inputs = (image, weight, bias)
     worth = is_worth_measuring(macs=len(image) * prod(image.shape[2:]) * weight.numel(), inputs=inputs[:2])
-    return run(resolve_backend(backend, image.device, ndim, measured if worth else None))
+    return run(resolve_backend(backend, image.device, ndim, measured if worth else None), *inputs)

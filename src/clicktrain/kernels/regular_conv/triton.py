@@ -151,14 +151,14 @@ def regular_conv_bwd_weight(grad: Tensor, image: Tensor, size: tuple[int, int], 
     """Gradient (K, C, h, w) of the weight of one group of channels, from that of its scores (B, K, Y', X')."""
     batch, classes, out_y, out_x = grad.shape
     channels, taps = image.shape[1], size[0] * size[1]
-    shares, share_pixels = shares_of(batch * out_y * out_x)
+    shares, share_pixels = shares_of(batch * out_y * out_x, classes * taps * channels)
     total = torch.float64 if grad.dtype == torch.float64 else torch.float32
     parts = torch.empty((shares, classes, taps * channels), dtype=total, device=grad.device)
     block_k, block_n = block_of(classes), block_of(taps * channels)
     regular_conv_bwd_weight_kernel[shares, triton.cdiv(classes, block_k), triton.cdiv(taps * channels, block_n)](
         grad, image, parts, batch, out_y, out_x, share_pixels, *grad.stride(), *image.stride(),
         C=channels, K=classes, H=size[0], W=size[1], DY=spacing_px[0], DX=spacing_px[1],
-        PRECISION=precision_of(grad.dtype), FAR=reaches_far(grad, image), ACC=accumulator(grad.dtype),
+        PRECISION=precision_of(grad.dtype), FAR=reaches_far(grad, image, parts), ACC=accumulator(grad.dtype),
         BP=ROWS, BK=block_k, BN=block_n, num_stages=2,
     )  # fmt: skip
     return parts.sum(0).to(grad.dtype).view(classes, *size, channels).permute(0, 3, 1, 2)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["regular_avg_pool", "regular_max_pool"]
 
+_MOST_TAPS = 16
+
 
 def regular_max_pool(
     image: Tensor, size: int | Sequence[int], *, spacing_px: int | Sequence[int], backend: Backend = "auto"
@@ -55,7 +57,7 @@ def regular_max_pool(
     """
     taps, spacing = _checked(image, size, spacing_px)
 
-    def run(way: str) -> Tensor:
+    def run(way: str, image: Tensor) -> Tensor:
         if way == "triton":
             # Triton is an optional package, so its kernels are imported only when asked for.
             from clicktrain.kernels.regular_pool.autograd import max_pool_triton
@@ -66,8 +68,9 @@ def regular_max_pool(
     def measured() -> str:
         return fastest_way(problem_key("regular_max_pool", image, image.shape[1:2], taps, spacing), run, (image,))
 
-    worth = is_worth_measuring(compares=image.numel() * prod(taps), inputs=(image,))
-    return run(resolve_backend(backend, image.device, len(taps), measured if worth else None))
+    # Of many taps the doubling reads a few, and the kernel all.
+    worth = prod(taps) <= _MOST_TAPS and is_worth_measuring(compares=image.numel() * prod(taps), inputs=(image,))
+    return run(resolve_backend(backend, image.device, len(taps), measured if worth else None), image)
 
 
 def regular_avg_pool(

@@ -62,21 +62,20 @@ def selected_conv(
             f"weight of shape {tuple(weight.shape)} in {groups} groups, got {values.shape[1]} and {len(taps.steps)}."
         )
 
-    def run(way: str) -> Tensor:
+    def run(way: str, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if way == "aten":
             return selected_conv_aten(values, taps, weight, bias, groups)
         return _by_group(way, values, taps, weight, bias, groups)
 
     def measured() -> str:
-        operation = f"selected_conv of {len(taps.steps)} taps in {groups} groups"
+        operation = f"selected_conv of {len(taps.steps)} taps in {groups} groups of {values.dtype}"
         channels = (values.shape[1], len(weight))
-        return fastest_way(
-            problem_key(operation, taps.first[None, None], channels, weight.shape[2:], ()), run, (values, weight)
-        )
+        return fastest_way(problem_key(operation, taps.first[None, None], channels, weight.shape[2:], ()), run, inputs)
 
-    worth = is_worth_measuring(macs=len(taps) * weight.numel(), inputs=(values, weight))
+    inputs = (values, weight, bias)
+    worth = is_worth_measuring(macs=len(taps) * weight.numel(), inputs=inputs[:2])
     # The kernel reads rows: the number of spatial axes does not matter to it, so it is asked for as if there were two.
-    return run(resolve_backend(backend, values.device, 2, measured if worth else None))
+    return run(resolve_backend(backend, values.device, 2, measured if worth else None), *inputs)
 
 
 def _by_group(way: str, values: Tensor, taps: Taps, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:

@@ -148,7 +148,7 @@ def selected_conv_bwd_values(grad: Tensor, index: Tensor, weight: Tensor, rows: 
 def selected_conv_bwd_weight(grad: Tensor, values: Tensor, index: Tensor) -> Tensor:
     """Gradient (K, C, T) of the weight, from that of the scores (M, K)."""
     (positions, taps), kernels, channels = index.shape, grad.shape[1], values.shape[1]
-    shares, share_rows = shares_of(positions)
+    shares, share_rows = shares_of(positions, kernels * channels * taps)
     total = torch.float64 if grad.dtype == torch.float64 else torch.float32
     parts = torch.empty((shares, kernels, channels, taps), dtype=total, device=grad.device)
     block_k, block_c = block_of(kernels), block_of(channels)
