@@ -66,7 +66,7 @@ def regular_conv_fwd_kernel(
     for n in range(0, N, BN):
         o_n = n + tl.arange(0, BN)
         in_n = o_n < N
-        tap, c = o_n // C, places(o_n % C, FAR)
+        tap, c = places(o_n // C, FAR), places(o_n % C, FAR)
         # [BP, BN]
         p_x = p_pixel[:, None] + (tap // W * DY * siy + tap % W * DX * six + c * sic)[None, :]
         b_x = tl.load(p_x, mask=in_p[:, None] & in_n[None, :], other=0.0)
@@ -98,7 +98,7 @@ def regular_conv_bwd_weight_kernel(
     o_k = tl.program_id(1) * BK + tl.arange(0, BK)
     o_n = tl.program_id(2) * BN + tl.arange(0, BN)
     in_k, in_n = o_k < K, o_n < N
-    tap, c = o_n // C, places(o_n % C, FAR)
+    tap, c = places(o_n // C, FAR), places(o_n % C, FAR)
     of_n = tap // W * DY * siy + tap % W * DX * six + c * sic
     b_acc = tl.zeros((BK, BN), dtype=ACC)
     for p in range(0, share_pixels, BP):

@@ -45,11 +45,11 @@ def max_pool_fwd_kernel(
     o = places(tl.program_id(0), FAR) * BLOCK + tl.arange(0, BLOCK)
     b, c, y, x = place_of(o, C, Y_out, X_out, CHANNELS_LAST)
     inside = b < B
-    p_first = image + b * sib + c * sic + y * siy + x * six
-    b_max = tl.load(p_first, mask=inside, other=0.0)
+    p_map = image + b * sib + c * sic
+    b_max = tl.load(p_map + y * siy + x * six, mask=inside, other=0.0)
     b_tap = tl.zeros((BLOCK,), dtype=tl.int32)
     for tap in tl.static_range(1, H * W):
-        b_x = tl.load(p_first + tap // W * DY * siy + tap % W * DX * six, mask=inside, other=0.0)
+        b_x = tl.load(p_map + (y + tap // W * DY) * siy + (x + tap % W * DX) * six, mask=inside, other=0.0)
         # Strictly larger: of equals the first in row-major order stays. NaN wins, as in ATen.
         wins = (b_x > b_max) | (b_x != b_x)
         b_max = tl.where(wins, b_x, b_max)
