@@ -40,7 +40,7 @@ def pick_device(name: DeviceName = "auto") -> torch.device:
     if name not in there:
         raise BackendError(f"device must be 'auto', 'cpu', 'cuda' or 'mps', got {name!r}.")
     if not there[name]:
-        raise BackendError(f"device must be one that PyTorch finds here, got {name!r}. Use device='auto'.")
+        raise BackendError(f"device must be one that PyTorch finds here, got {name!r}. Use the device 'auto'.")
     if name == "cuda":
         _prepare_cuda()
     return torch.device(name)
