@@ -113,6 +113,6 @@ def refuse_existing(outputs: Iterable[Path]) -> None:
     if existing:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise StorageError(
-            f"outputs must not exist yet, got `{existing[0]}`{more}. Allow to overwrite (--overwrite), or choose another "
-            "folder."
+            f"outputs must not exist yet, got `{existing[0]}`{more}. "
+            "Allow to overwrite (--overwrite), or choose another folder."
         )
