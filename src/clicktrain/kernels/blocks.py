@@ -54,7 +54,7 @@ def precision_of(dtype: torch.dtype) -> str:
 
 @triton.jit
 def places(numbers, FAR: tl.constexpr):
-    """Numbers that places are counted with: 64 bits take several times as long where pixels are many."""
+    """Numbers that places are counted with: a GPU divides 64 bits in many more instructions than 32."""
     return numbers.to(tl.int64) if FAR else numbers
 
 
