@@ -1,4 +1,4 @@
-"""Whether it helps to know where in the image a pixel lies: `context="global"` beside "local" on generated organs.
+"""Whether it helps to know where in the image a pixel lies, by `position_encoding=True`, on generated organs.
 
 python benchmarks/global_context.py --json OUT [--figure OUT] [--quick]
 
@@ -36,7 +36,7 @@ def rows_of(seed: int, side_px: int) -> Iterator[dict[str, Any]]:
     (image, truth), (other, other_truth) = (organ_section(2 * seed + k, side_px=side_px) for k in range(2))
     drawn = draw_strokes(truth, CLICKED_PX, seed=[seed, CLICKED_PX])
     for context in CONTEXTS:
-        model, fit_s = timed(PixelClassifier(context=context).fit, image, drawn)
+        model, fit_s = timed(PixelClassifier(position_encoding=context == "global").fit, image, drawn)
         same, predict_s = timed(model.predict_proba, image)
         scores = {
             "same": score(same, model.classes_, np.where(drawn > 0, 0, truth)),
@@ -50,7 +50,10 @@ def answers_of(seed: int, side_px: int) -> tuple[np.ndarray, dict[str, np.ndarra
     """A section that was not trained on, and what it truly is and is taken for."""
     (image, truth), (other, other_truth) = (organ_section(2 * seed + k, side_px=side_px) for k in range(2))
     drawn = draw_strokes(truth, CLICKED_PX, seed=[seed, CLICKED_PX])
-    found = {context: PixelClassifier(context=context).fit(image, drawn).predict(other) for context in CONTEXTS}
+    found = {
+        context: PixelClassifier(position_encoding=context == "global").fit(image, drawn).predict(other)
+        for context in CONTEXTS
+    }
     return other, {"truth": other_truth, **found}
 
 

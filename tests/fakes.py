@@ -10,11 +10,11 @@ import numpy as np
 
 from clicktrain.config import ClassInfo, default_class
 from clicktrain.config import preset as preset_named
+from clicktrain.config.summaries import ModelSummary, SelectedChannels, TrainedClicks
 from clicktrain.errors import ClickTrainError, ModelFileError, NotFittedError
-from clicktrain.io.images import read_image
-from clicktrain.model_summary import ModelSummary, SelectedChannels, TrainedClicks
-from clicktrain.tiling.patch_grid import plan_patch_grid
-from clicktrain.types import Progress
+from clicktrain.geometry.patch_grid import plan_patch_grid
+from clicktrain.images.files import read_image
+from clicktrain.progress import Progress
 
 
 class FakeClassifier:
@@ -32,10 +32,10 @@ class FakeClassifier:
     error: Exception | None = None
     calls: ClassVar[list[str]] = []
 
-    def __init__(self, *, preset="auto", context="local") -> None:
+    def __init__(self, *, preset="auto", position_encoding=False) -> None:
         if preset not in ("auto", "fast", "wide"):
             raise ClickTrainError(f"preset must be one of auto, fast, wide, got {preset!r}.")
-        self.preset, self.context = preset, context
+        self.preset, self.position_encoding = preset, position_encoding
         self.means: dict[int, float] = {}
         self.class_infos: tuple[ClassInfo, ...] = ()
 
@@ -46,8 +46,8 @@ class FakeClassifier:
         cls.looks, cls.error, cls.selected, cls.binning = False, None, (), 1
         cls.calls.clear()
 
-    def remade(self, *, preset, context):
-        return type(self)(preset=preset, context=context)
+    def clone(self, *, preset, position_encoding):
+        return type(self)(preset=preset, position_encoding=position_encoding)
 
     @property
     def classes_(self):
@@ -113,15 +113,15 @@ class FakeClassifier:
 
     def save(self, path):
         infos = [info.model_dump() for info in self.class_infos]
-        path.write_text(json.dumps([self.means, infos, self.preset, self.context]))
+        path.write_text(json.dumps([self.means, infos, self.preset, self.position_encoding]))
 
     @classmethod
     def load(cls, path):
         if not path.exists():
             raise ModelFileError(f"`path` must be a model file, got {path.name}, which is not there.")
-        means, infos, preset, context = json.loads(path.read_text())
+        means, infos, preset, position_encoding = json.loads(path.read_text())
         loaded = cls()
-        loaded.preset, loaded.context = preset, context
+        loaded.preset, loaded.position_encoding = preset, position_encoding
         loaded.means = {int(number): mean for number, mean in means.items()}
         loaded.class_infos = tuple(ClassInfo(**info) for info in infos)
         return loaded

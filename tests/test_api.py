@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from clicktrain import Clicks, PixelClassifier, Progress
-from clicktrain.config import ClassInfo, FinishConfig, Preset, preset
+from clicktrain.config import ClassInfo, PostprocessConfig, Preset, preset
 from clicktrain.errors import (
     CancelledError,
     ClicksError,
@@ -19,7 +19,7 @@ from clicktrain.errors import (
     NotFittedError,
     StorageError,
 )
-from clicktrain.models.checkpoint import pack
+from clicktrain.models.files import pack
 from tests.textures import strokes, two_textures
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ def test_saving_where_nothing_can_be_written_says_so(fitted: PixelClassifier, tm
 
 
 def test_settings_of_ones_own_are_kept_in_the_file(tmp_path) -> None:
-    settings = preset("fast").model_copy(update={"finish": FinishConfig(smoothing_px=3.0)})
+    settings = preset("fast").model_copy(update={"postprocess": PostprocessConfig(smoothing_px=3.0)})
     model = PixelClassifier(preset=settings).fit(IMAGE, LABELS)
     assert model.summary().preset == "custom"
     model.save(tmp_path / "m.clicktrain")
@@ -363,7 +363,7 @@ def test_a_file_of_format_1_answers_as_it_did(tmp_path) -> None:
 
     def as_before(summary: dict) -> None:
         summary.update(format_version=1, preset="fast")
-        del summary["finish"], summary["architecture"]["pretrained"], summary["architecture"]["trees"]
+        del summary["postprocess"], summary["architecture"]["pretrained"], summary["architecture"]["trees"]
 
     rewritten(tmp_path / "m.clicktrain", as_before)
     loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
@@ -372,9 +372,11 @@ def test_a_file_of_format_1_answers_as_it_did(tmp_path) -> None:
 
 def test_a_file_from_before_the_guided_filter_keeps_its_gaussian(fitted: PixelClassifier, tmp_path) -> None:
     fitted.save(tmp_path / "m.clicktrain")
-    rewritten(tmp_path / "m.clicktrain", lambda summary: summary.update(finish={"smoothing_px": 1.25, "prior": 1.0}))
+    rewritten(
+        tmp_path / "m.clicktrain", lambda summary: summary.update(postprocess={"smoothing_px": 1.25, "prior": 1.0})
+    )
     loaded = PixelClassifier.load(tmp_path / "m.clicktrain")._fitted()
-    assert loaded.finish == FinishConfig(guided_px=0, smoothing_px=1.25, prior=1.0)
+    assert loaded.postprocess == PostprocessConfig(guided_px=0, smoothing_px=1.25, prior=1.0)
 
 
 @pytest.mark.parametrize("missing", ["head.coefficients", "forest.targets", "embedding.trunk.first.weight"])

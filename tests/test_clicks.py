@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from clicktrain.clicks import Clicks, check_trainable
+from clicktrain.annotations.clicks import Clicks, check_trainable
 from clicktrain.errors import ClicksError
 
 label_images = arrays(np.uint8, array_shapes(min_dims=2, max_dims=3, max_side=8), elements=st.integers(0, 4))

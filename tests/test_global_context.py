@@ -1,4 +1,4 @@
-"""`context="global"`: where in the image a pixel lies counts, exactly, and costs nothing when it is not asked for."""
+"""`position_encoding=True`: where a pixel lies counts, exactly, and costs nothing when it is not asked for."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import pytest
 import torch
 
 from clicktrain import PixelClassifier
+from clicktrain.annotations.clicks import Clicks
 from clicktrain.api import pixels
 from clicktrain.api.inputs import image_tensor
-from clicktrain.clicks import Clicks
 from clicktrain.config import preset
 from clicktrain.data.organ import organ_section
 from clicktrain.errors import ClickTrainError
-from clicktrain.inference import predict
-from clicktrain.inference.predict import predict_tiles
-from clicktrain.models.binning import binned
-from clicktrain.models.overview import overview_of
-from clicktrain.models.pretrained import EmbeddedHead
+from clicktrain.inference.pixels import predict
+from clicktrain.inference.pixels.predict import predict_tiles
+from clicktrain.models.pixels.binning import binned
+from clicktrain.models.pixels.overview import overview_of
+from clicktrain.models.pixels.pretrained import EmbeddedHead
 from tests.textures import strokes, two_textures, two_textures_in_depth
 
 CPU = torch.device("cpu")
 
 
-def fast(context: str) -> PixelClassifier:
-    return PixelClassifier(device="cpu", preset="fast", context=context)
+def fast(position_encoding: bool) -> PixelClassifier:
+    return PixelClassifier(device="cpu", preset="fast", position_encoding=position_encoding)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def accuracy(model: PixelClassifier, image: np.ndarray, truth: np.ndarray) -> fl
 
 
 def test_layers_that_look_alike_are_told_apart_by_where_they_lie(organ, drawn):
-    local, told = (fast(context).fit(organ[0], drawn) for context in ("local", "global"))
+    local, told = (fast(position_encoding).fit(organ[0], drawn) for position_encoding in (False, True))
     elsewhere = organ_section(4, side_px=512)
     assert accuracy(told, *organ) > 0.9 > 0.85 > accuracy(local, *organ)
     assert accuracy(told, *elsewhere) > accuracy(local, *elsewhere) + 0.1
@@ -61,10 +61,10 @@ def test_layers_that_look_alike_are_told_apart_by_where_they_lie(organ, drawn):
 def test_a_first_look_knows_it_as_well(organ, drawn):
     clicks = Clicks.of(drawn, organ[1].shape)
     right = {}
-    for context in ("local", "global"):
-        answer = fast(context).look(organ[0]).predict_proba(clicks)
-        right[context] = float((answer.argmax(0) + 1 == organ[1])[organ[1] > 1].mean())
-    assert right["global"] > right["local"] + 0.1
+    for position_encoding in (False, True):
+        answer = fast(position_encoding).look(organ[0]).predict_proba(clicks)
+        right[position_encoding] = float((answer.argmax(0) + 1 == organ[1])[organ[1] > 1].mean())
+    assert right[True] > right[False] + 0.1
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["single pixels", "binned"])
@@ -74,7 +74,7 @@ def told(request) -> tuple[PixelClassifier, np.ndarray]:
     settings = settings.model_copy(
         update={"network": settings.network.model_copy(update={"binnings": (request.param,)})}
     )
-    return PixelClassifier(preset=settings, context="global").fit(image, strokes(truth)), image
+    return PixelClassifier(preset=settings, position_encoding=True).fit(image, strokes(truth)), image
 
 
 def test_the_answer_does_not_depend_on_the_tiles(told, monkeypatch):
@@ -94,15 +94,15 @@ def test_a_saved_model_gives_the_same_answer(told, tmp_path):
     classifier, image = told
     classifier.save(tmp_path / "model.clicktrain")
     again = PixelClassifier.load(tmp_path / "model.clicktrain")
-    assert again.context == "global"
+    assert again.position_encoding
     np.testing.assert_array_equal(again.predict_proba(image), classifier.predict_proba(image))
 
 
 def test_going_on_keeps_it(told):
     image, truth = told[1], two_textures(160)[1]
-    again = fast("global").fit(image, strokes(truth))
+    again = fast(True).fit(image, strokes(truth))
     again.partial_fit(image, strokes(truth, rows=(20, 60, 100)))
-    assert again.summary().architecture.context == "global"
+    assert again.summary().architecture.position_encoding
     assert (again.predict(image) == truth).mean() > 0.9
 
 
@@ -110,9 +110,9 @@ def test_without_it_nothing_is_looked_at_and_nothing_is_larger(monkeypatch):
     def never(*arguments: object) -> None:
         raise AssertionError("an overview was made")
 
-    monkeypatch.setattr("clicktrain.models.fitted.overview_of", never)
+    monkeypatch.setattr("clicktrain.models.pixels.fitted.overview_of", never)
     image, truth = two_textures(96)
-    model = fast("local").fit(image, strokes(truth))
+    model = fast(False).fit(image, strokes(truth))
     model.predict(image)
     assert model._model.net.code_channels == 0
     assert model._model.embedded.coefficients.shape[1] == 48 + 1
@@ -153,16 +153,16 @@ class TestOverview:
 
 def test_volumes_are_refused():
     volume, truth = two_textures_in_depth()
-    with pytest.raises(ClickTrainError, match="context must be 'local' for volumes"):
-        fast("global").fit(volume, truth, axes="ZYX")
+    with pytest.raises(ClickTrainError, match="position_encoding must be off for volumes"):
+        fast(True).fit(volume, truth, axes="ZYX")
 
 
-@pytest.mark.parametrize("options", [{"pretrained": False, "context": "global"}, {"context": "far"}])
+@pytest.mark.parametrize("options", [{"pretrained": False, "position_encoding": True}])
 def test_a_context_that_cannot_be_had_is_refused(options):
-    with pytest.raises(ClickTrainError, match="context must be"):
+    with pytest.raises(ClickTrainError, match="position_encoding must be"):
         PixelClassifier(**options)
 
 
 def test_settings_of_ones_own_may_have_it():
-    settings = preset("fast", context="global")
-    assert PixelClassifier(preset=settings)._settings.network.context == "global"
+    settings = preset("fast", position_encoding=True)
+    assert PixelClassifier(preset=settings)._settings.network.position_encoding

@@ -11,7 +11,7 @@ import tifffile
 import zarr
 
 from clicktrain import ImageClassifier, PixelClassifier
-from clicktrain.config_images import image_preset
+from clicktrain.config.images import image_preset
 from clicktrain.errors import (
     ClickTrainError,
     ImageError,
@@ -20,13 +20,13 @@ from clicktrain.errors import (
     NotFittedError,
     StorageError,
 )
+from tests.learning.images.cases import blobs, settings
 from tests.textures import strokes, two_textures
-from tests.whole_image.cases import blobs, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from clicktrain.config_images import ImagePreset
+    from clicktrain.config.images import ImagePreset
 
 IMAGES, LABELS = blobs(24)
 

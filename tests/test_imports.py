@@ -31,7 +31,7 @@ def test_version_and_names_are_known_without_loading_anything() -> None:
     "statement",
     [
         "from clicktrain import ImageClassifier, PixelClassifier, densify",
-        "import clicktrain.session",
+        "import clicktrain.project",
         "import clicktrain.batch",
         "import clicktrain.cli.app",
     ],

@@ -12,12 +12,12 @@ from clicktrain import Clicks, PixelClassifier
 from clicktrain.api.inputs import examples_of
 from clicktrain.config import preset
 from clicktrain.errors import ClicksError, ImageError
-from clicktrain.inference import predict
-from clicktrain.inference.finish import finished
-from clicktrain.inference.predict import predict_tiles
-from clicktrain.models.known import KnownRegion
+from clicktrain.inference.pixels import predict
+from clicktrain.inference.pixels.postprocess import finished
+from clicktrain.inference.pixels.predict import predict_tiles
+from clicktrain.inference.pixels.strided import StridedRegion
+from tests.learning.pixels.test_training import drained
 from tests.textures import strokes_in_slices, two_textures, two_textures_in_depth
-from tests.training.test_training import drained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def test_probabilities_of_a_volume_sum_to_one(fitted: PixelClassifier) -> None:
 
 
 def test_volumes_are_normalised_by_their_ends_and_images_are_not() -> None:
-    assert preset("auto", ndim=3).network.normalisation == "ends"
+    assert preset("auto", ndim=3).network.normalisation == "percentile"
     assert preset("auto").network.normalisation == "image"
 
 
@@ -143,7 +143,7 @@ def test_settings_of_ones_own_are_for_images_or_for_volumes() -> None:
 
 def test_spacing_is_kept_with_the_model_and_counts(tmp_path: Path) -> None:
     model = fast().fit(VOLUME, LABELS, axes="ZYX", spacing=(0.4, 0.2, 0.2))
-    assert model.summary().architecture.slice_distance_px == pytest.approx(2.0)
+    assert model.summary().architecture.anisotropy == pytest.approx(2.0)
     model.save(tmp_path / "m.clicktrain")
     loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
     answer = model.predict_proba(VOLUME, axes="ZYX")
@@ -191,13 +191,13 @@ def test_a_first_look_answers_as_the_head_of_a_trained_classifier(fitted: PixelC
     maps = torch.stack([look._maps[number] for number in slices.tolist()], dim=2)
     shape = (len(slices), *VOLUME.shape[1:])
     expected = fitted._fitted().embedded.probabilities_of(maps)
-    expected = KnownRegion.around((0, 0, 0), shape, shape, 2).between(expected).numpy()
-    expected = finished(expected, None, look.finish, len(clicks), spacing_px=(np.inf, 1, 1))
+    expected = StridedRegion.around((0, 0, 0), shape, shape, 2).between(expected).numpy()
+    expected = finished(expected, None, look.postprocess, len(clicks), spacing_px=(np.inf, 1, 1))
     np.testing.assert_allclose(answer[:, slices], expected, atol=2e-3)
 
 
 def test_a_first_look_waits_for_few_new_slices_but_for_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clicktrain.inference.volume_look._MOST_NEW", 1)
+    monkeypatch.setattr("clicktrain.inference.pixels.volume_look._MOST_NEW", 1)
     look = fast(pretrained=True).look(VOLUME, axes="ZYX")
     labels = np.zeros_like(LABELS)
     labels[2, 3, 3:9], labels[5, 3, 26] = 1, 2
@@ -210,7 +210,7 @@ def test_a_first_look_waits_for_few_new_slices_but_for_every_class(monkeypatch: 
 
 
 def test_a_first_look_forgets_slices_that_memory_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clicktrain.inference.volume_look._MOST_BYTES", 1)
+    monkeypatch.setattr("clicktrain.inference.pixels.volume_look._MOST_BYTES", 1)
     look = fast(pretrained=True).look(VOLUME, axes="ZYX")
     for number in (3, 8):
         look.predict_proba(Clicks.from_labels(np.where(np.arange(len(VOLUME))[:, None, None] == number, TRUTH, 0)))

@@ -12,7 +12,7 @@ from torch import nn
 from clicktrain.config import preset
 from clicktrain.engine.cost import dense_macs, patch_macs
 from clicktrain.engine.densify import DenseNetwork, densify
-from clicktrain.models.nets import build_network
+from clicktrain.models.pixels.nets import build_network
 
 if TYPE_CHECKING:
     from torch import Tensor

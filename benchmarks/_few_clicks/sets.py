@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.ndimage import uniform_filter, zoom
 
-from clicktrain.io.readers import read_raw
+from clicktrain.images.decoders import read_raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

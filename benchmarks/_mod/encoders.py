@@ -10,8 +10,8 @@ import torch
 from _mod.clock import device, shortest_s
 from _mod.digits import macs_of
 from _mod.scale import Findings
-from clicktrain.models.encoders import build_encoder
-from clicktrain.models.mod_encoders import RATIOS, mod_twin
+from clicktrain.models.images.encoders import build_encoder
+from clicktrain.models.images.mod_encoders import RATIOS, mod_twin
 
 if TYPE_CHECKING:
     from _mod.scale import Scale

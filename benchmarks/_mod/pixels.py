@@ -22,8 +22,8 @@ from clicktrain.data.samples import immunohistochemistry
 from clicktrain.engine.cost import dense_macs
 from clicktrain.engine.densify import DenseNetwork, densify
 from clicktrain.kernels.regular_conv.aten import channels_last
-from clicktrain.models.nets import build_network
-from clicktrain.models.selection import selection_of_patches
+from clicktrain.models.pixels.nets import build_network
+from clicktrain.models.pixels.selection import selection_of_patches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def time_pixels(scale: Scale) -> Findings:
 
 
 def _context(name: str, k: int) -> DenseNetwork:
-    member = build_network(settings(name, k).network, in_channels=1, n_classes=2).context_nets[0].eval().to(device())
+    member = build_network(settings(name, k).network, in_channels=1, n_classes=2).local_nets[0].eval().to(device())
     return densify(member, fov=member.fov_px)
 
 

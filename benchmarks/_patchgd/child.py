@@ -13,11 +13,11 @@ import torch
 
 from _patchgd.network import build_network
 from _patchgd.training import one_batch, training_set
-from clicktrain.config_images import ImageNetworkConfig, ImageTrainingConfig, image_preset
-from clicktrain.models.image_net import build_image_network
+from clicktrain.config.images import ImageNetworkConfig, ImageTrainingConfig, image_preset
+from clicktrain.models.images.image_net import build_image_network
 
 if TYPE_CHECKING:
-    from clicktrain.models.image_net import ImageNet
+    from clicktrain.models.images.image_net import ImageNet
 
 _N_CLASSES = 2
 

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from _patchgd.shrunk import shrink
-from clicktrain.config_images import ImageTrainingConfig
+from clicktrain.config.images import ImageTrainingConfig
 from clicktrain.data.digits import bundled_digits
 from clicktrain.data.ultramnist import UltraMnist, Variant
-from clicktrain.tiling.patch_grid import plan_patch_grid
-from clicktrain.whole_image.inner_steps import plan_steps
-from clicktrain.whole_image.seeds import generator
+from clicktrain.geometry.patch_grid import plan_patch_grid
+from clicktrain.learning.images.inner_steps import plan_steps
+from clicktrain.learning.images.seeds import generator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,8 +51,8 @@ def _draw_grid(panel: Axes, image: UltraMnistImage) -> None:
     lines = range(0, _SIZE_PX + 1, _PATCH_PX)
     panel.hlines(lines, 0, _SIZE_PX, color="0.35", linewidth=0.6)
     panel.vlines(lines, 0, _SIZE_PX, color="0.35", linewidth=0.6)
-    for pick in plan_steps([grid], ImageTrainingConfig(sampling=1 / _SHARE), generator(0))[0]:
-        y_px, x_px = grid.corner_px(pick.patch)
+    for index in plan_steps([grid], ImageTrainingConfig(sampling=1 / _SHARE), generator(0))[0]:
+        y_px, x_px = grid.corner_px(index.patch)
         panel.add_patch(Rectangle((x_px, y_px), _PATCH_PX, _PATCH_PX, color="tab:orange", alpha=0.45))
     panel.set_title(f"label {image.label}: patches of one inner step")
     panel.set_axis_off()

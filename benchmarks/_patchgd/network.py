@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from clicktrain.models.encoders import PatchEncoder, Stage, stages
-from clicktrain.models.grid_head import GridHead
-from clicktrain.models.image_net import ImageNet
+from clicktrain.models.images.encoders import PatchEncoder, Stage, stages
+from clicktrain.models.images.grid_head import GridHead
+from clicktrain.models.images.image_net import ImageNet
 from clicktrain.models.layers.blocks import BasicBlock, conv_norm
 from clicktrain.models.layers.norm import FrozenBatchNorm
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clicktrain.config_images import ImageNetworkConfig, ImageTrainingConfig
+from clicktrain.config.images import ImageNetworkConfig, ImageTrainingConfig
 
 if TYPE_CHECKING:
-    from clicktrain.config_images import Scaling
+    from clicktrain.config.images import Scaling
     from clicktrain.data.ultramnist import Variant
 
 

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from clicktrain.api.steps import run_to_end
-from clicktrain.io.regions import LazyImage
+from clicktrain.images.regions import LazyImage
+from clicktrain.inference.images.inspection import inspect_image, pooled_statistics
+from clicktrain.inference.images.patches import opened
+from clicktrain.inference.images.predict import score_image
+from clicktrain.learning.images.epochs import TrainingSet, train
+from clicktrain.learning.images.inner_steps import train_on_batch
+from clicktrain.learning.images.state import Position, TrainingState
 from clicktrain.models.layers.norm import measuring
-from clicktrain.whole_image.inner_steps import train_on_batch
-from clicktrain.whole_image.loop import TrainingSet, train
-from clicktrain.whole_image.predict import score_image
-from clicktrain.whole_image.reader import opened
-from clicktrain.whole_image.state import Position, TrainingState
-from clicktrain.whole_image.survey import pooled_statistics, survey
+from clicktrain.progress import run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-    from clicktrain.config_images import ImageNetworkConfig, ImageTrainingConfig
-    from clicktrain.models.image_net import ImageNet
+    from clicktrain.config.images import ImageNetworkConfig, ImageTrainingConfig
+    from clicktrain.models.images.image_net import ImageNet
     from clicktrain.types import AnyArray
 
 _MEASURED_IMAGES = 16
@@ -41,16 +41,16 @@ class Trained(NamedTuple):
 def training_set(images: Sequence[object], targets: Tensor, config: ImageNetworkConfig, n_classes: int) -> TrainingSet:
     """Arrays or paths as what the library's training takes; targets are class indices."""
     lazy = [LazyImage.of(image, "YX", i) for i, image in enumerate(images)]
-    surveyed = [run_to_end(survey(each, config), None) for each in lazy]
-    scales = [pooled_statistics(surveyed)] * len(surveyed)
-    return TrainingSet(surveyed, scales, targets, torch.ones(n_classes), range(len(surveyed)), [])
+    inspected = [run_to_end(inspect_image(each, config), None) for each in lazy]
+    scales = [pooled_statistics(inspected)] * len(inspected)
+    return TrainingSet(inspected, scales, targets, torch.ones(n_classes), range(len(inspected)), [])
 
 
 def measure_statistics(net: ImageNet, data: TrainingSet) -> None:
     """Give the frozen normalisations the statistics of all patches of a few images."""
     images, scales = data.images[:_MEASURED_IMAGES], data.scales[:_MEASURED_IMAGES]
     with opened(images, scales) as reader, torch.no_grad(), measuring(net.encoder):
-        net.encode(reader.read(reader.all_picks()))
+        net.encode(reader.read(reader.all_indices()))
 
 
 def train_network(net: ImageNet, data: TrainingSet, config: ImageTrainingConfig, seed: int) -> tuple[float, float]:

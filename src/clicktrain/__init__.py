@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clicktrain.annotations.clicks import Clicks
     from clicktrain.api import ImageClassifier, PixelClassifier
-    from clicktrain.clicks import Clicks
     from clicktrain.engine.densify import densify
     from clicktrain.errors import ClickTrainError
-    from clicktrain.types import Progress
+    from clicktrain.progress import Progress
 
 __version__ = "0.1.0"
 
@@ -21,10 +21,10 @@ __all__ = ["ClickTrainError", "Clicks", "ImageClassifier", "PixelClassifier", "P
 
 _HOME = {
     "ClickTrainError": "clicktrain.errors",
-    "Clicks": "clicktrain.clicks",
+    "Clicks": "clicktrain.annotations.clicks",
     "ImageClassifier": "clicktrain.api",
     "PixelClassifier": "clicktrain.api",
-    "Progress": "clicktrain.types",
+    "Progress": "clicktrain.progress",
     "densify": "clicktrain.engine.densify",
 }
 

@@ -11,8 +11,8 @@ from clicktrain.batch.plan import plan_outputs
 from clicktrain.batch.run import predict_files
 from clicktrain.config import ClassInfo
 from clicktrain.errors import CancelledError, ImageError, StorageError
-from clicktrain.io.images import read_image
-from clicktrain.types import Progress
+from clicktrain.images.files import read_image
+from clicktrain.progress import Progress
 
 
 class Threshold:

@@ -9,8 +9,8 @@ import tifffile
 
 from clicktrain.batch.whole_images import HeatMaps, ImageJob, answer_files, class_of, plan_heat_maps
 from clicktrain.errors import CancelledError, ImageError, LabelsError, StorageError
-from clicktrain.tiling.patch_grid import plan_patch_grid
-from clicktrain.types import Progress
+from clicktrain.geometry.patch_grid import plan_patch_grid
+from clicktrain.progress import Progress
 
 
 class Brightness:

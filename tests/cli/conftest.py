@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from clicktrain.cli.app import app
-from tests.whole_image.cases import blobs
+from tests.learning.images.cases import blobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +126,7 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def image_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of whole images, of which some have a bright square."""
     from clicktrain import ImageClassifier
-    from tests.whole_image.cases import settings
+    from tests.learning.images.cases import settings
 
     path = tmp_path_factory.mktemp("image_model") / "squares.clicktrain"
     ImageClassifier(preset=settings(epochs=2)).fit(*blobs(24, seed=5)).save(path)

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from clicktrain import api
+from clicktrain.annotations.clicks import Clicks
 from clicktrain.cli import demo, viewer
 from clicktrain.cli.picture import draw_overview
-from clicktrain.clicks import Clicks
 from clicktrain.config import default_class
 from clicktrain.data import samples
 from clicktrain.data.samples import Sample

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from clicktrain.io.images import read_image
+from clicktrain.images.files import read_image
 
 
 def test_folder_is_classified(clicktrain, model, images, tmp_path):

@@ -86,7 +86,7 @@ def test_interrupt_leaves_no_table(start, image_model, slides, tmp_path):
 
 
 def test_classes_that_are_numbers_can_be_asked_for(clicktrain, tmp_path):
-    from tests.whole_image.cases import blobs, settings
+    from tests.learning.images.cases import blobs, settings
 
     images, names = blobs(8)
     ImageClassifier(preset=settings(epochs=1)).fit(images, [len(name) for name in names]).save(

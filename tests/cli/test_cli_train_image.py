@@ -10,9 +10,9 @@ import tifffile
 
 from clicktrain import ImageClassifier
 from clicktrain.cli.train_image import _shown_by
-from clicktrain.types import Progress
+from clicktrain.progress import Progress
 from tests.cli.test_cli_app import interrupted
-from tests.whole_image.cases import blobs
+from tests.learning.images.cases import blobs
 
 QUICK = ("--patch", 16, "--epochs", 1)
 
@@ -69,7 +69,9 @@ def test_settings_reach_the_model(clicktrain, slides, tmp_path):
 def test_checkpoint_of_an_ended_training_gives_its_model_at_once(clicktrain, slides, tmp_path, monkeypatch):
     command = ("train-image", slides, *QUICK, "--checkpoint", tmp_path / "c.checkpoint")
     assert clicktrain(*command, "-o", tmp_path / "a.clicktrain").exit_code == 0
-    monkeypatch.setattr("clicktrain.whole_image.loop.train_on_batch", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(
+        "clicktrain.learning.images.epochs.train_on_batch", lambda *_, **__: pytest.fail("trained again")
+    )
     again = clicktrain(*command, "-o", tmp_path / "b.clicktrain")
     assert again.exit_code == 0, again.output
     assert (tmp_path / "a.clicktrain").read_bytes() == (tmp_path / "b.clicktrain").read_bytes()

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tifffile
 
+from clicktrain.annotations.clicks import Clicks
+from clicktrain.annotations.files import read_clicks, write_clicks_csv
 from clicktrain.api import PixelClassifier
-from clicktrain.clicks import Clicks
-from clicktrain.io.clicks import read_clicks, write_clicks_csv
-from clicktrain.io.images import read_image
+from clicktrain.images.files import read_image
 from tests.textures import strokes_in_slices, two_textures_in_depth
 
 VOLUME, TRUTH = two_textures_in_depth()
@@ -34,7 +34,7 @@ def test_a_volume_is_trained_on_and_classified(clicktrain, volume, tmp_path, kin
     spacing = ("--spacing", "2", "1", "1")
     trained = clicktrain("train", volume, "--clicks", clicks, "-o", model, "--preset", "fast", *spacing)
     assert trained.exit_code == 0, trained.output
-    assert PixelClassifier.load(model).summary().architecture.slice_distance_px == 2.0
+    assert PixelClassifier.load(model).summary().architecture.anisotropy == 2.0
     assert clicktrain("predict", model, volume, "-o", tmp_path / "out").exit_code == 0
     classes = read_image(tmp_path / "out" / "v_classes.tif")
     assert classes.axes == "ZYX"

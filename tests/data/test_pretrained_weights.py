@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import torch
 
-from clicktrain.models.pretrained import EmbeddedHead
+from clicktrain.models.pixels.pretrained import EmbeddedHead
 
 DATA = files("clicktrain.data")
 

@@ -17,7 +17,7 @@ from clicktrain.engine.shrinking import even_tile
 from clicktrain.errors import ClickTrainError, ShapeError
 from tests.engine.architectures import Example, patch_classifiers, plain_cnn_1
 from tests.engine.comparing import assert_same
-from tests.training.test_training import drained
+from tests.learning.pixels.test_training import drained
 
 NEVER = 10**9
 OUT_OF_MEMORY = {

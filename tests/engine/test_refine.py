@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from clicktrain import densify
 from clicktrain.engine import steps
 from clicktrain.errors import BackendError, ShapeError
-from clicktrain.models.nets import ContextNet
+from clicktrain.models.pixels.nets import LocalNet
 from tests.engine.architectures import Example, patch_classifiers
 from tests.engine.comparing import assert_same, random_images
 
@@ -123,7 +123,7 @@ def test_grid_becomes_evenly_finer() -> None:
 
 @pytest.mark.parametrize("beyond", [0, 2, 15, 21])
 def test_scores_that_are_added_up_over_levels(beyond: int) -> None:
-    net = ContextNet(3, 2, width=4, levels=4).double().eval()
+    net = LocalNet(3, 2, width=4, levels=4).double().eval()
     nn.init.normal_(net.skip.weight)
     dense = densify(net)
     claimed = check(dense, torch.randn(2, 3, *(n + beyond for n in dense.fov), dtype=torch.double))
@@ -136,7 +136,7 @@ class Ensemble(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.members = nn.ModuleList(ContextNet(3, 2, width=4, levels=3) for _ in range(2))
+        self.members = nn.ModuleList(LocalNet(3, 2, width=4, levels=3) for _ in range(2))
 
     def forward(self, features: Tensor) -> Tensor:
         one, other = self.members

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from clicktrain import densify
 from clicktrain.engine.border import reflect_pad, same_size_margins
-from clicktrain.tiling.tiles import plan_tiles
+from clicktrain.geometry.tiles import plan_tiles
 from tests.engine.architectures import Example, patch_classifiers
 from tests.engine.comparing import assert_same
 

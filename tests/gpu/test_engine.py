@@ -15,7 +15,7 @@ from clicktrain.engine.calibration import speeds_of
 from clicktrain.engine.memory import pass_bytes, run_tiled
 from tests.engine.architectures import Example, patch_classifiers, plain_cnn_1
 from tests.engine.comparing import assert_same, gradients, random_images
-from tests.whole_image.cases import run
+from tests.learning.images.cases import run
 
 if TYPE_CHECKING:
     from torch import Tensor

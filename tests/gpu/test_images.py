@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from clicktrain import ImageClassifier
-from clicktrain.config_images import image_preset
-from tests.whole_image.cases import blobs, settings
+from clicktrain.config.images import image_preset
+from tests.learning.images.cases import blobs, settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clicktrain.config import FinishConfig
-from clicktrain.inference.finish import class_shares, finished
+from clicktrain.config import PostprocessConfig
+from clicktrain.inference.pixels.postprocess import class_shares, finished
 
 
 def balanced_answer(share: float, noise: float, shape: tuple[int, int] = (60, 50)) -> tuple[np.ndarray, np.ndarray]:
@@ -18,7 +18,7 @@ def balanced_answer(share: float, noise: float, shape: tuple[int, int] = (60, 50
 
 def test_nothing_is_changed_by_custom() -> None:
     probabilities, _ = balanced_answer(0.1, 1.0)
-    np.testing.assert_array_equal(finished(probabilities.copy(), None, FinishConfig(), 1000), probabilities)
+    np.testing.assert_array_equal(finished(probabilities.copy(), None, PostprocessConfig(), 1000), probabilities)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.8])
@@ -35,7 +35,7 @@ def test_shares_of_the_classes_are_found_the_more_cautiously_the_less_is_known(s
 def test_rare_classes_stay_rare_at_argmax_and_the_more_so_with_clicks() -> None:
     probabilities, truth = balanced_answer(0.03, 1.5)
     wrong = [
-        (finished(probabilities.copy(), None, FinishConfig(prior=1.0), clicks).argmax(axis=0) != truth).sum()
+        (finished(probabilities.copy(), None, PostprocessConfig(prior=1.0), clicks).argmax(axis=0) != truth).sum()
         for clicks in (50, 100, 200)
     ]
     assert wrong == sorted(wrong, reverse=True)
@@ -44,7 +44,7 @@ def test_rare_classes_stay_rare_at_argmax_and_the_more_so_with_clicks() -> None:
 
 def test_smoothing_lets_neighbours_agree_and_keeps_sums() -> None:
     probabilities, _ = balanced_answer(0.5, 1.0)
-    smooth = finished(probabilities.copy(), None, FinishConfig(smoothing_px=1.5), 50)
+    smooth = finished(probabilities.copy(), None, PostprocessConfig(smoothing_px=1.5), 50)
     assert np.abs(np.diff(smooth, axis=1)).mean() < 0.5 * np.abs(np.diff(probabilities, axis=1)).mean()
     np.testing.assert_allclose(smooth.sum(axis=0), 1, atol=1e-5)
     np.testing.assert_allclose(smooth.mean(axis=(1, 2)), probabilities.mean(axis=(1, 2)), atol=5e-3)
@@ -52,5 +52,5 @@ def test_smoothing_lets_neighbours_agree_and_keeps_sums() -> None:
 
 def test_an_even_answer_stays_even() -> None:
     even, grey = np.full((4, 9, 7), 0.25, np.float32), np.random.default_rng(0).normal(size=(9, 7))
-    config = FinishConfig(guided_px=2, smoothing_px=2, prior=1)
+    config = PostprocessConfig(guided_px=2, smoothing_px=2, prior=1)
     np.testing.assert_allclose(finished(even.copy(), grey, config, 1000), even, atol=1e-6)

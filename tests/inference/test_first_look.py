@@ -7,8 +7,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from clicktrain import PixelClassifier
-from clicktrain.clicks import Clicks
-from clicktrain.config import FinishConfig, preset
+from clicktrain.annotations.clicks import Clicks
+from clicktrain.config import PostprocessConfig, preset
 from clicktrain.errors import ClicksError
 from tests.textures import strokes, two_textures
 
@@ -19,7 +19,7 @@ LABELS = strokes(TRUTH)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_it_answers_as_the_head_of_a_trained_classifier(channels: int) -> None:
     image = np.stack([IMAGE] * channels, axis=-1) if channels > 1 else IMAGE
-    plain = preset("fast").model_copy(update={"finish": FinishConfig()})
+    plain = preset("fast").model_copy(update={"postprocess": PostprocessConfig()})
     classifier = PixelClassifier(preset=plain)
     look = classifier.look(image)
     clicks = Clicks.from_labels(LABELS)
@@ -31,7 +31,9 @@ def test_it_answers_as_the_head_of_a_trained_classifier(channels: int) -> None:
 
 def test_it_looks_at_every_second_pixel_and_answers_between_them() -> None:
     looks = [
-        PixelClassifier(preset=preset("fast").model_copy(update={"finish": FinishConfig(every_px=n)})).look(IMAGE)
+        PixelClassifier(
+            preset=preset("fast").model_copy(update={"postprocess": PostprocessConfig(output_stride=n)})
+        ).look(IMAGE)
         for n in (1, 2)
     ]
     every, second = looks

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from clicktrain.inference import guided
-from clicktrain.inference.guided import GuidedFilter, guide_of, smooth_along_edges
-from clicktrain.models.features import prepare
-from clicktrain.models.normalise import ChannelStatistics
+from clicktrain.inference.pixels import guided_filter as guided
+from clicktrain.inference.pixels.guided_filter import GuidedFilter, guide_of, smooth_along_edges
+from clicktrain.models.pixels.features import prepare
+from clicktrain.models.pixels.normalise import ChannelStatistics
 
 
 def step_image(shape: tuple[int, ...]) -> np.ndarray:

@@ -8,18 +8,18 @@ import pytest
 import torch
 
 from clicktrain import PixelClassifier
-from clicktrain.config import FinishConfig, NetworkConfig
+from clicktrain.config import NetworkConfig, PostprocessConfig
 from clicktrain.engine.densify import densify
 from clicktrain.errors import ClickTrainError
-from clicktrain.inference import predict
-from clicktrain.inference.predict import predict_tiles
-from clicktrain.inference.summaries import confidence
-from clicktrain.models.features import prepare
-from clicktrain.models.fitted import FittedModel
-from clicktrain.models.nets import build_network
-from clicktrain.models.normalise import ChannelStatistics
+from clicktrain.inference.pixels import predict
+from clicktrain.inference.pixels.predict import predict_tiles
+from clicktrain.inference.pixels.summaries import confidence
+from clicktrain.models.pixels.features import prepare
+from clicktrain.models.pixels.fitted import FittedModel
+from clicktrain.models.pixels.nets import build_network
+from clicktrain.models.pixels.normalise import ChannelStatistics
+from tests.learning.pixels.test_training import drained
 from tests.textures import strokes, two_textures
-from tests.training.test_training import drained
 
 MODEL = FittedModel.of(
     build_network(
@@ -32,10 +32,12 @@ MODEL = FittedModel.of(
 
 @pytest.mark.parametrize("shape", [(50, 41), (3, 90), (1, 1)])
 @pytest.mark.parametrize("tile_px", [7, 16, 33])
-@pytest.mark.parametrize("finish", [FinishConfig(), FinishConfig(guided_px=2, prior=1)], ids=["plain", "finished"])
+@pytest.mark.parametrize(
+    "postprocess", [PostprocessConfig(), PostprocessConfig(guided_px=2, prior=1)], ids=["plain", "finished"]
+)
 @pytest.mark.parametrize("binning", [1, 3])
-def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int, finish: FinishConfig, binning: int) -> None:
-    image, model = torch.rand(2, *shape), replace(MODEL, finish=finish, binning=binning)
+def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int, postprocess: PostprocessConfig, binning: int) -> None:
+    image, model = torch.rand(2, *shape), replace(MODEL, postprocess=postprocess, binning=binning)
     tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
     whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
@@ -70,7 +72,7 @@ def test_tiled_equals_whole_where_members_answer_at_every_second_pixel(
     with_all_members: FittedModel, shape: tuple[int, int], tile_px: int
 ) -> None:
     image = torch.rand(1, *shape, generator=torch.Generator().manual_seed(tile_px))
-    model = replace(with_all_members, finish=FinishConfig(every_px=2))
+    model = replace(with_all_members, postprocess=PostprocessConfig(output_stride=2))
     tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
     whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
     # Trees decide by thresholds: what rounding moves across one changes by a leaf of one tree.
@@ -80,7 +82,7 @@ def test_tiled_equals_whole_where_members_answer_at_every_second_pixel(
 
 def test_parts_of_a_tile_change_no_member(monkeypatch: pytest.MonkeyPatch, with_all_members: FittedModel) -> None:
     image = torch.rand(1, 50, 41, generator=torch.Generator().manual_seed(0))
-    model = replace(with_all_members, finish=FinishConfig(every_px=2))
+    model = replace(with_all_members, postprocess=PostprocessConfig(output_stride=2))
     whole = drained(predict_tiles(model, image, model.statistics))
     monkeypatch.setitem(predict._PART_PX, 2, (13, 17))
     # Trees decide by thresholds: what rounding moves across one changes by a leaf of one tree.
@@ -91,7 +93,11 @@ def test_trees_answer_in_the_last_row_and_column_too(with_all_members: FittedMod
     image = torch.rand(1, 40, 30, generator=torch.Generator().manual_seed(0))
     alone = replace(with_all_members, embedded=None)
     every, second = (
-        drained(predict_tiles(replace(alone, finish=FinishConfig(every_px=n)), image, ChannelStatistics.of(image)))
+        drained(
+            predict_tiles(
+                replace(alone, postprocess=PostprocessConfig(output_stride=n)), image, ChannelStatistics.of(image)
+            )
+        )
         for n in (1, 2)
     )
     np.testing.assert_allclose(second[:, -1, -1], every[:, -1, -1], atol=1e-3)
@@ -103,7 +109,9 @@ def test_every_second_pixel_is_answered_as_if_all_were(with_all_members: FittedM
     every, second = (
         drained(
             predict_tiles(
-                replace(with_all_members, finish=FinishConfig(every_px=n)), image, ChannelStatistics.of(image)
+                replace(with_all_members, postprocess=PostprocessConfig(output_stride=n)),
+                image,
+                ChannelStatistics.of(image),
             )
         )
         for n in (1, 2)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clicktrain import Clicks
-from clicktrain.models.binning import binned, binned_clicks, binned_shape, unbinning
+from clicktrain.models.pixels.binning import binned, binned_clicks, binned_shape, unbinning
 
 
 def spread(answers: np.ndarray, binning: int, shape_px: tuple[int, int]) -> np.ndarray:

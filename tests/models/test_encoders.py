@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from clicktrain.models.encoders import PatchEncoder, build_encoder
+from clicktrain.models.images.encoders import PatchEncoder, build_encoder
 from clicktrain.models.layers.blocks import BasicBlock
 from clicktrain.models.layers.norm import FrozenBatchNorm, measuring
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clicktrain.models.forest import Forest, thinned
+from clicktrain.models.pixels.forest import Forest, thinned
 
 
 def blobs(counts: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

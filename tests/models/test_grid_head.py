@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from clicktrain.models.grid_head import GridHead, masked_pool
+from clicktrain.models.images.grid_head import GridHead, masked_pool
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 2), (30, 40)])

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clicktrain.models.known import KnownPlaces, KnownRegion, read_off, slice_step
+from clicktrain.inference.pixels.strided import StridedAxis, StridedRegion, read_off, slice_step
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.booleans(), st.data())
@@ -16,7 +16,7 @@ def test_parts_of_an_axis_are_interpolated_as_the_whole(
     count = data.draw(st.integers(1, length - first))
     volume = torch.rand(2, length, 3, 2)
     whole, part = (
-        KnownPlaces.around(*region, length=length, step=step, with_last=with_last)
+        StridedAxis.around(*region, length=length, step=step, with_last=with_last)
         for region in ((0, length), (first, count))
     )
     assert set(part.numbers) <= set(whole.numbers)
@@ -30,26 +30,26 @@ def test_parts_of_an_axis_are_interpolated_as_the_whole(
 @given(st.integers(2, 20), st.integers(1, 5))
 def test_what_is_linear_along_an_axis_stays_as_it_is(length: int, step: int) -> None:
     volume = torch.arange(length, dtype=torch.float32)[None, :, None, None].expand(1, length, 2, 2)
-    known = KnownPlaces.around(0, length, length=length, step=step, with_last=True)
+    known = StridedAxis.around(0, length, length=length, step=step, with_last=True)
     torch.testing.assert_close(known.between(volume[:, list(known.numbers)], 1, 0, length), volume)
 
 
 def test_beyond_the_last_known_place_all_is_as_there() -> None:
-    known = KnownPlaces.around(0, 6, length=6, step=2)
+    known = StridedAxis.around(0, 6, length=6, step=2)
     assert known.numbers == (0, 2, 4)
     values = known.between(torch.tensor([[0.0, 10.0, 20.0]]), 1, 0, 6)
     torch.testing.assert_close(values, torch.tensor([[0.0, 5.0, 10.0, 15.0, 20.0, 20.0]]))
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3))
-def test_single_pixels_are_read_off_as_the_whole_is_interpolated(rows: int, columns: int, every_px: int) -> None:
+def test_single_pixels_are_read_off_as_the_whole_is_interpolated(rows: int, columns: int, output_stride: int) -> None:
     shape_px = (rows, columns)
-    region = KnownRegion.around((0, 0), shape_px, shape_px, every_px)
+    region = StridedRegion.around((0, 0), shape_px, shape_px, output_stride)
     assert region.corner == (0, 0)
     maps = torch.rand(2, *(len(places.numbers) for places in region.along))
     positions = np.argwhere(np.ones(shape_px))
     whole = region.between(maps)
-    torch.testing.assert_close(read_off(maps, positions, every_px).T.reshape(2, *shape_px), whole)
+    torch.testing.assert_close(read_off(maps, positions, output_stride).T.reshape(2, *shape_px), whole)
 
 
 def test_slices_far_apart_are_all_looked_at() -> None:

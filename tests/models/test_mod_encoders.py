@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from clicktrain.config_images import ImageNetworkConfig
+from clicktrain.config.images import ImageNetworkConfig
 from clicktrain.errors import ClickTrainError
-from clicktrain.models.encoders import build_encoder
-from clicktrain.models.image_net import build_image_network
+from clicktrain.models.images.encoders import build_encoder
+from clicktrain.models.images.image_net import build_image_network
+from clicktrain.models.images.mod_encoders import mod_twin
 from clicktrain.models.layers.mod import ModBlock
-from clicktrain.models.mod_encoders import mod_twin
 
 
 def mod_blocks(net: torch.nn.Module) -> list[ModBlock]:

@@ -6,7 +6,7 @@ from torch import nn
 
 from clicktrain.config import NetworkConfig, preset
 from clicktrain.engine.densify import densify
-from clicktrain.models.nets import ContextNet, Standardise, build_network
+from clicktrain.models.pixels.nets import LocalNet, Standardise, build_network
 
 TINY = NetworkConfig(sigmas_px=(0.7, 1.0), width=4, levels=3, members=2)
 
@@ -47,7 +47,7 @@ def test_settings_that_no_block_could_follow_are_refused(choice: dict[str, int])
 @pytest.mark.parametrize("k", [1, 2, 4])
 def test_network_that_chooses_channels_is_one_exact_patch_classifier(k: int, levels: int) -> None:
     config = TINY.model_copy(update={"mod_channels": k, "levels": levels, "members": 1})
-    member = build_network(config, in_channels=2, n_classes=3, seed=1).context_nets[0].double().eval()
+    member = build_network(config, in_channels=2, n_classes=3, seed=1).local_nets[0].double().eval()
     dense = densify(member, fov=member.fov_px)
     features = torch.randn(1, 28, dense.fov[0] + 4, dense.fov[1] + 3).double()
     torch.testing.assert_close(dense(features, "dense"), dense(features, "patches"), atol=1e-10, rtol=0)
@@ -80,7 +80,7 @@ def test_standardised_features_have_mean_0_and_deviation_1() -> None:
 
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_gradients_by_patches_are_those_of_the_dense_pass(ndim: int) -> None:
-    net = ContextNet(3, 2, width=4, levels=2, ndim=ndim).double().train()
+    net = LocalNet(3, 2, width=4, levels=2, ndim=ndim).double().train()
     dense = densify(net, ndim=ndim, fov=net.fov_px)
     nn.init.normal_(net.skip.weight)
     image = torch.rand(1, 3, *(net.fov_px + n for n in (2, 1, 3)[:ndim]), dtype=torch.double)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from clicktrain.models.normalise import ChannelStatistics
+from clicktrain.models.pixels.normalise import ChannelStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ def seen_brightness(share: float, of: Callable[[Tensor], ChannelStatistics]) -> 
 
 def test_ends_of_a_normal_distribution_tell_mean_and_deviation() -> None:
     image = 5 + 3 * torch.randn(1, 300, 300, generator=torch.Generator().manual_seed(0))
-    by_ends, by_all = ChannelStatistics.of_ends(image), ChannelStatistics.of(image)
+    by_ends, by_all = ChannelStatistics.of_percentiles(image), ChannelStatistics.of(image)
     assert by_ends.mean == pytest.approx(by_all.mean, abs=0.05)
     assert by_ends.deviation == pytest.approx(by_all.deviation, rel=0.02)
 
@@ -45,14 +45,14 @@ def test_ends_of_a_normal_distribution_tell_mean_and_deviation() -> None:
 def test_ends_hardly_depend_on_the_shares_of_what_there_is_to_see() -> None:
     by_ends, by_all = (
         abs(seen_brightness(0.2, of) - seen_brightness(0.6, of))
-        for of in (ChannelStatistics.of_ends, ChannelStatistics.of)
+        for of in (ChannelStatistics.of_percentiles, ChannelStatistics.of)
     )
     assert by_ends < 0.1 * by_all
 
 
 @pytest.mark.parametrize("share", [0.005, 0.02, 0.05, 0.1, 0.2])
 def test_a_little_more_of_something_changes_ends_little(share: float) -> None:
-    few, more = (seen_brightness(part, ChannelStatistics.of_ends) for part in (share, 1.25 * share))
+    few, more = (seen_brightness(part, ChannelStatistics.of_percentiles) for part in (share, 1.25 * share))
     # An end that is a percentile would jump to a fifth where the share passes it.
     assert few == pytest.approx(more, rel=0.35)
 
@@ -60,19 +60,19 @@ def test_a_little_more_of_something_changes_ends_little(share: float) -> None:
 def test_what_is_bright_and_rare_does_not_blow_up_the_noise() -> None:
     image = torch.zeros(1, 50, 50)
     image[0, 0, :10] = 1000
-    by_ends, by_all = (of(image).apply(image).max() for of in (ChannelStatistics.of_ends, ChannelStatistics.of))
+    by_ends, by_all = (of(image).apply(image).max() for of in (ChannelStatistics.of_percentiles, ChannelStatistics.of))
     assert by_ends < 2.1 * by_all
 
 
 def test_a_flat_channel_becomes_0_by_its_ends() -> None:
     image = torch.full((1, 9, 9), 7.0)
-    assert not ChannelStatistics.of_ends(image).apply(image).any()
+    assert not ChannelStatistics.of_percentiles(image).apply(image).any()
 
 
 def test_a_sample_of_very_many_values_tells_the_ends_of_all() -> None:
     # Sorted: whoever looked at the first ones alone would be wrong.
     image = torch.linspace(0, 100, 1100 * 1000).reshape(1, 1100, 1000)
-    statistics = ChannelStatistics.of_ends(image)
+    statistics = ChannelStatistics.of_percentiles(image)
     assert statistics.mean == pytest.approx((50,), rel=0.01)
     assert statistics.deviation == pytest.approx((89 / 3.31,), rel=0.01)
 

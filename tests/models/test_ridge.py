@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from clicktrain.models.ridge import balanced_weights, evidence_of, ridge
+from clicktrain.models.pixels.ridge import balanced_weights, evidence_of, ridge
 
 N_CLASSES = 3
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from clicktrain import densify
 from clicktrain.engine.state import with_state
 from clicktrain.errors import ShapeError
-from clicktrain.models.selection import branches, hold, selection_of_image, selection_of_patches
+from clicktrain.models.pixels.selection import branches, hold, selection_of_image, selection_of_patches
 from tests.models.layers.test_shared_mod import classifier
 
 CHOSEN = ["2.branch.chosen", "4.branch.chosen"]

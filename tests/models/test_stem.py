@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from clicktrain.models.stem import FEATURES_PER_SCALE, ScaleSpaceStem, gaussian_kernels
+from clicktrain.models.pixels.stem import FEATURES_PER_SCALE, ScaleSpaceStem, gaussian_kernels
 
 STEM = ScaleSpaceStem(2, (0.7, 1.6, 2.5))
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from clicktrain.engine.densify import densify
-from clicktrain.models.pretrained import EmbeddedHead, Embedding
-from clicktrain.models.trunk import Inlet, Trunk
+from clicktrain.models.pixels.pretrained import EmbeddedHead, Embedding
+from clicktrain.models.pixels.trunk import Inlet, Trunk
 from tests.engine.comparing import assert_same
 
 
@@ -27,7 +27,7 @@ def test_every_second_pixel_is_embedded_as_among_all(levels: int, shape_px: tupl
     embedding = Embedding(Trunk(width=4, levels=levels, out_channels=6)).double()
     head = EmbeddedHead.of(embedding, torch.empty(0))
     image = noise(1, 1, *(n + fov - 1 for n, fov in zip(shape_px, head.fov, strict=True)))
-    every, second = head.embed(image), head.embed(image, every_px=2)
+    every, second = head.embed(image), head.embed(image, output_stride=2)
     assert every.shape[2:] == shape_px
     assert_same(second, every[:, :, ::2, ::2], 1e-9)
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from clicktrain.models.stem import ScaleSpaceStem
-from clicktrain.models.volume_stem import FEATURES_PER_SCALE, VolumeStem, eigenvalues
+from clicktrain.models.pixels.stem import ScaleSpaceStem
+from clicktrain.models.pixels.volume_stem import FEATURES_PER_SCALE, VolumeStem, eigenvalues
 
 STEM = VolumeStem(2, (0.7, 1.6))
 
@@ -66,16 +66,16 @@ def test_slices_far_apart_are_measured_on_the_scale_of_the_slices() -> None:
     """A blob twice as long in pixels of y and x as in slices looks the same from all sides."""
     z, y, x = torch.meshgrid(torch.arange(-20.0, 21) * 2, *[torch.arange(-30.0, 31)] * 2, indexing="ij")
     blob = torch.exp(-(z**2 + y**2 + x**2) / (2 * 6.0**2))[None, None]
-    stem = VolumeStem(1, (3.0,), slice_distance_px=2.0)
+    stem = VolumeStem(1, (3.0,), anisotropy=2.0)
     found = features_of(stem, blob)[0, 0, :, 0]
     middle = found[(slice(None), *(n // 2 for n in found.shape[1:]))]
     torch.testing.assert_close(middle[3:6], middle[3:6].mean().expand(3), atol=2e-3, rtol=0.02)
     assert middle[3] < -0.1
 
 
-@pytest.mark.parametrize("slice_distance_px", [0.1, 8.0, 100.0])
-def test_slices_may_lie_far_apart_or_close_together(slice_distance_px: float) -> None:
-    stem = VolumeStem(1, (0.7, 1.0), slice_distance_px=slice_distance_px)
+@pytest.mark.parametrize("anisotropy", [0.1, 8.0, 100.0])
+def test_slices_may_lie_far_apart_or_close_together(anisotropy: float) -> None:
+    stem = VolumeStem(1, (0.7, 1.0), anisotropy=anisotropy)
     assert stem(torch.rand(1, 1, *stem.exact_fov)).isfinite().all()
 
 

@@ -11,7 +11,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 from clicktrain.napari.dock import ClickTrainWidget
-from clicktrain.session import Session
+from clicktrain.project import Session
 from tests.fakes import FakeClassifier
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 
 from clicktrain.napari.classifier_options import ClassifierOptionsPanel
-from clicktrain.session import ClassifierOptions
+from clicktrain.project import ClassifierOptions
 from tests.fakes import FakeClassifier
 
 
@@ -39,18 +39,18 @@ def test_every_choice_is_told_once(panel, chosen):
     panel._place.click()
     panel._network.setCurrentText("Automatic")
     assert chosen == [
-        ClassifierOptions("fast", "local"),
-        ClassifierOptions("fast", "global"),
-        ClassifierOptions("wide", "global"),
-        ClassifierOptions("wide", "local"),
-        ClassifierOptions("auto", "local"),
+        ClassifierOptions("fast", False),
+        ClassifierOptions("fast", True),
+        ClassifierOptions("wide", True),
+        ClassifierOptions("wide", False),
+        ClassifierOptions("auto", False),
     ]
     assert panel.options == chosen[-1]
 
 
 @pytest.mark.parametrize("preset", ["custom", "of tomorrow"])
 def test_options_that_are_no_preset_are_shown_until_another_is_chosen(panel, chosen, preset):
-    panel.show_options(ClassifierOptions(preset, "global"))
+    panel.show_options(ClassifierOptions(preset, True))
     assert panel._network.currentText() == "As in the loaded model"
     assert panel._place.isChecked()
     assert not panel._place.isEnabled()
@@ -58,11 +58,11 @@ def test_options_that_are_no_preset_are_shown_until_another_is_chosen(panel, cho
     panel._network.setCurrentText("Fast")
     assert networks(panel) == ["Automatic", "Fast", "Wide field of view"]
     assert panel._place.isEnabled()
-    assert chosen == [ClassifierOptions("fast", "global")]
+    assert chosen == [ClassifierOptions("fast", True)]
 
 
 def test_in_a_volume_the_place_is_off_and_comes_back_with_an_image(panel, chosen):
-    panel.show_options(ClassifierOptions("fast", "global"))
+    panel.show_options(ClassifierOptions("fast", True))
     panel.show_volume(True)
     assert not panel._place.isEnabled()
     assert not panel._place.isChecked()
@@ -71,7 +71,7 @@ def test_in_a_volume_the_place_is_off_and_comes_back_with_an_image(panel, chosen
     panel.show_volume(False)
     assert panel._place.isEnabled()
     assert panel._place.isChecked()
-    assert chosen == [ClassifierOptions("auto", "global")]
+    assert chosen == [ClassifierOptions("auto", True)]
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_train_makes_what_was_chosen(viewer, clicked, finish):
     assert clicked.controls.status == "This choice takes effect with the next training."
     assert in_use(clicked).preset == "auto"
     train(clicked, finish)
-    assert (in_use(clicked).preset, in_use(clicked).context) == ("fast", "global")
+    assert (in_use(clicked).preset, in_use(clicked).position_encoding) == ("fast", True)
     assert "halves classes" in viewer.layers
 
 
@@ -130,18 +130,20 @@ def test_cancelling_keeps_the_classifier_and_the_choice(clicked, finish):
 
 
 @pytest.mark.parametrize(
-    ("preset", "context", "shown"),
-    [("wide", "global", "Wide field of view"), ("custom", "local", "As in the loaded model")],
+    ("preset", "position_encoding", "shown"),
+    [("wide", True, "Wide field of view"), ("custom", False, "As in the loaded model")],
 )
-def test_a_loaded_model_shows_what_it_is(clicked, finish, tmp_path, monkeypatch, notes, preset, context, shown):
+def test_a_loaded_model_shows_what_it_is(
+    clicked, finish, tmp_path, monkeypatch, notes, preset, position_encoding, shown
+):
     path = tmp_path / "m.clicktrain"
-    path.write_text(json.dumps([{1: 0.0, 2: 4.0}, [], preset, context]))
+    path.write_text(json.dumps([{1: 0.0, 2: 4.0}, [], preset, position_encoding]))
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     clicked.options._network.setCurrentText("Fast")
     clicked.controls.load.click()
     finish(clicked)
     assert clicked.options._network.currentText() == shown
-    assert clicked.options._place.isChecked() == (context == "global")
+    assert clicked.options._place.isChecked() == (position_encoding)
     loaded = in_use(clicked)
     train(clicked, finish)
     assert in_use(clicked) is loaded
@@ -149,14 +151,14 @@ def test_a_loaded_model_shows_what_it_is(clicked, finish, tmp_path, monkeypatch,
 
 
 def test_a_session_that_is_brought_along_shows_its_options(open_dock):
-    dock = open_dock(FakeClassifier(preset="wide", context="global"))
-    assert dock.options.options == ClassifierOptions("wide", "global")
+    dock = open_dock(FakeClassifier(preset="wide", position_encoding=True))
+    assert dock.options.options == ClassifierOptions("wide", True)
     assert dock.options._network.currentText() == "Wide field of view"
 
 
 def test_the_place_is_offered_for_images_only(viewer, dock, halves):
     stack = viewer.add_image(np.stack([halves] * 8), name="stack")
-    dock.options.show_options(ClassifierOptions("auto", "global"))
+    dock.options.show_options(ClassifierOptions("auto", True))
     assert dock.source.stack_axes == "ZYX"
     assert not dock.options._place.isEnabled()
     dock.source._axes.setCurrentText("channels, y, x")

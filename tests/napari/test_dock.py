@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from clicktrain.config import default_class
 from clicktrain.napari.layers import mark
-from clicktrain.session import Session
+from clicktrain.project import Session
 from tests.napari.conftest import session_threads
 
 

@@ -5,10 +5,10 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 
+from clicktrain.geometry.patch_grid import plan_patch_grid
 from clicktrain.napari.heat_layer import show_heat_map
-from clicktrain.session import ImageInput
-from clicktrain.session.whole_image_values import HeatMap
-from clicktrain.tiling.patch_grid import plan_patch_grid
+from clicktrain.project import ImageInput
+from clicktrain.project.whole_image_values import HeatMap
 
 GRID = plan_patch_grid((50, 70), 16, 16)
 AFFINE = np.array([[1.2, 0.3, 5], [-0.2, 0.9, -7], [0, 0, 1]])

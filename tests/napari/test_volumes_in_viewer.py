@@ -43,7 +43,7 @@ def test_strokes_in_slices_train_a_classifier_of_the_whole_volume(viewer, open_d
     assert (classes.data == TRUTH).mean() > 0.95
     for result in (clicks, classes, viewer.layers["volume confidence"]):
         np.testing.assert_allclose(result.data_to_world((2, 7, 9)), layer.data_to_world((2, 7, 9)))
-    assert widget.session._in_use.trained().summary().architecture.slice_distance_px == 2.0
+    assert widget.session._in_use.trained().summary().architecture.anisotropy == 2.0
     if path := os.environ.get("CLICKTRAIN_SCREENSHOT"):
         viewer.window.screenshot(path.replace(".png", "_slice.png"), flash=False, canvas_only=False)
         viewer.dims.ndisplay = 3
@@ -94,14 +94,14 @@ def test_a_first_answer_leaves_other_slices_as_they_were(viewer, open_dock, fini
     viewer.add_image(VOLUME, name="volume")
     viewer.add_labels(strokes_in_slices(TRUTH).astype(np.uint8), name="strokes")
     widget = open_dock(PixelClassifier(preset="fast"))
-    glimpsed = []
-    widget.session.events.glimpsed.connect(glimpsed.append)
+    preview_ready = []
+    widget.session.events.preview_ready.connect(preview_ready.append)
     widget.controls.train.click()
     finish(widget)
-    assert (glimpsed[0].classes[[3, 4, 5, 6]] > 0).all()
-    assert (glimpsed[0].classes[[0, 1, 8, 9]] == 0).all()
+    assert (preview_ready[0].classes[[3, 4, 5, 6]] > 0).all()
+    assert (preview_ready[0].classes[[0, 1, 8, 9]] == 0).all()
     before = viewer.layers["volume classes"].data.copy()
     widget.controls.train.click()
     finish(widget)
-    np.testing.assert_array_equal(glimpsed[1].classes[[0, 1, 8, 9]], before[[0, 1, 8, 9]])
+    np.testing.assert_array_equal(preview_ready[1].classes[[0, 1, 8, 9]], before[[0, 1, 8, 9]])
     assert notes == []

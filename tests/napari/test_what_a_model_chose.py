@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
-from clicktrain.model_summary import SelectedChannels
+from clicktrain.config.summaries import SelectedChannels
 from tests.fakes import FakeClassifier
 
 SHORT = "2 of 8 channels in 2 blocks, 38 % of the work skipped"

@@ -8,7 +8,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog
 
 from clicktrain.napari.whole_image_tab import WholeImageTab
-from clicktrain.session import WholeImageSession
+from clicktrain.project import WholeImageSession
 from tests.fakes import FakeImageModel
 from tests.napari.conftest import session_threads
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from clicktrain.engine.densify import densify
-from clicktrain.models.trunk import Trunk
+from clicktrain.models.pixels.trunk import Trunk
 from clicktrain.pretrain.padded import embed
 from tests.engine.comparing import assert_same
 

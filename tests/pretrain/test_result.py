@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from clicktrain.errors import StorageError
-from clicktrain.models.pretrained import Embedding
+from clicktrain.models.pixels.pretrained import Embedding
 from clicktrain.pretrain.pool import Pool
 from clicktrain.pretrain.result import ensure_result_writable, write_result
 from clicktrain.pretrain.train import FewClicks, Report

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from clicktrain.errors import ImageError
-from clicktrain.models.pretrained import EmbeddedHead, Embedding
+from clicktrain.models.pixels.pretrained import EmbeddedHead, Embedding
 from clicktrain.pretrain.padded import embed
 from clicktrain.pretrain.pool import draw_pair
 from clicktrain.pretrain.tasks import Task

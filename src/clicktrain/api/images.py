@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from clicktrain.api.steps import check_seed, listed, read_bytes, run_to_end, write_bytes
-from clicktrain.config_images import ImageModelSummary, ImagePreset, image_preset
+from clicktrain.api.steps import check_seed, listed, read_bytes, write_bytes
+from clicktrain.config.images import ImageModelSummary, ImagePreset, image_preset
 from clicktrain.engine.device import pick_device
 from clicktrain.errors import ClickTrainError, LabelsError, NotFittedError
-from clicktrain.io.files import ensure_writable, write_whole
-from clicktrain.io.regions import LazyImage
-from clicktrain.models.checkpoint import pack, unpack
-from clicktrain.models.fitted_images import FittedImageModel
-from clicktrain.models.image_summary import summarise_images
-from clicktrain.whole_image.fit import fit_images
-from clicktrain.whole_image.heatmap import heat
-from clicktrain.whole_image.predict import predict_images
-from clicktrain.whole_image.survey import plan_grid
+from clicktrain.images.regions import LazyImage
+from clicktrain.inference.images.attribution import heat
+from clicktrain.inference.images.inspection import plan_grid
+from clicktrain.inference.images.predict import predict_images
+from clicktrain.learning.images.fit import fit_images
+from clicktrain.models.files import pack, unpack
+from clicktrain.models.images.fitted import FittedImageModel
+from clicktrain.models.images.summary import summarise_images
+from clicktrain.progress import run_to_end
+from clicktrain.stores.whole_files import ensure_writable, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.config import DeviceName
-    from clicktrain.config_images import ImagePresetName
-    from clicktrain.tiling.patch_grid import PatchGrid
-    from clicktrain.types import AnyArray, FloatArray, ProgressCallback
-    from clicktrain.whole_image.heatmap import HeatMethod
+    from clicktrain.config.images import ImagePresetName
+    from clicktrain.geometry.patch_grid import PatchGrid
+    from clicktrain.inference.images.attribution import HeatMethod
+    from clicktrain.progress import ProgressCallback
+    from clicktrain.types import AnyArray, FloatArray
 
     ImageSource = AnyArray | str | PathLike[str]
     Label = str | int
@@ -52,7 +54,7 @@ class ImageClassifier:
     Parameters
     ----------
     preset : {"small", "resnet", "mobilenet"} or ImagePreset
-        Which network; or settings of one's own, made from `clicktrain.config_images.image_preset(name)`.
+        Which network; or settings of one's own, made from `clicktrain.config.images.image_preset(name)`.
     seed : int
         The same seed, images and labels give the same answer.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -78,7 +80,7 @@ class ImageClassifier:
     --------
     >>> import numpy as np
     >>> from clicktrain import ImageClassifier
-    >>> from clicktrain.config_images import image_preset
+    >>> from clicktrain.config.images import image_preset
     >>> images = [np.random.default_rng(n).normal(n % 2, 1, size=(64, 128)) for n in range(4)]
     >>> quick = image_preset("small").with_changes(epochs=1)
     >>> model = ImageClassifier(preset=quick).fit(images, ["dark", "bright", "dark", "bright"])

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from clicktrain.annotations.clicks import Clicks
 from clicktrain.api.steps import listed
-from clicktrain.clicks import Clicks
 from clicktrain.errors import ClicksError, ImageError
-from clicktrain.io.axes import guess_axes, to_channels_first
+from clicktrain.images.axes import guess_axes, to_channels_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-    from clicktrain.models.fitted import FittedModel
+    from clicktrain.models.pixels.fitted import FittedModel
 
 __all__ = ["check_same_kind", "examples_of", "image_tensor", "kind_of"]
 

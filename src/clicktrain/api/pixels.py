@@ -8,35 +8,35 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from clicktrain import config as presets
+from clicktrain.annotations.clicks import check_trainable
 from clicktrain.api.inputs import check_same_kind, examples_of, image_tensor, kind_of
 from clicktrain.api.spacing import with_spacing
-from clicktrain.api.steps import check_seed, read_bytes, run_to_end, write_bytes
-from clicktrain.clicks import check_trainable
+from clicktrain.api.steps import check_seed, read_bytes, write_bytes
 from clicktrain.config import (
     ClassInfo,
-    ContextName,
     DeviceName,
     Preset,
     PresetName,
     SettingsName,
     default_class,
 )
+from clicktrain.config.summaries import ModelSummary, TrainedClicks
 from clicktrain.engine.device import pick_device
 from clicktrain.errors import ImageError, NotFittedError
-from clicktrain.inference.first_look import MOST_BYTES, FirstLook, embedded_bytes, look_at
-from clicktrain.inference.predict import predict_tiles
-from clicktrain.inference.summaries import class_numbers
-from clicktrain.inference.volume_look import VolumeLook, look_into
-from clicktrain.io.files import write_whole
-from clicktrain.model_summary import ModelSummary, TrainedClicks
-from clicktrain.models.binning import binned
-from clicktrain.models.checkpoint import pack, unpack
-from clicktrain.models.fitted import FittedModel
-from clicktrain.models.overview import overview_of
-from clicktrain.models.pretrained import EmbeddedHead
-from clicktrain.models.summary import count_clicks, summarise
-from clicktrain.training.fit import continue_model, fit_model
-from clicktrain.training.seen import used_statistics
+from clicktrain.inference.pixels.first_look import MOST_BYTES, FirstLook, embedded_bytes, look_at
+from clicktrain.inference.pixels.predict import predict_tiles
+from clicktrain.inference.pixels.summaries import class_numbers
+from clicktrain.inference.pixels.volume_look import VolumeLook, look_into
+from clicktrain.learning.pixels.fit import continue_model, fit_model
+from clicktrain.learning.pixels.seen import used_statistics
+from clicktrain.models.files import pack, unpack
+from clicktrain.models.pixels.binning import binned
+from clicktrain.models.pixels.fitted import FittedModel
+from clicktrain.models.pixels.overview import overview_of
+from clicktrain.models.pixels.pretrained import EmbeddedHead
+from clicktrain.models.pixels.summary import count_clicks, summarise
+from clicktrain.progress import run_to_end
+from clicktrain.stores.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from clicktrain.clicks import Clicks
-    from clicktrain.types import AnyArray, FloatArray, IntArray, ProgressCallback
+    from clicktrain.annotations.clicks import Clicks
+    from clicktrain.progress import ProgressCallback
+    from clicktrain.types import AnyArray, FloatArray, IntArray
 
 __all__ = ["PixelClassifier"]
 
@@ -68,10 +69,9 @@ class PixelClassifier:
         Where to compute; "auto" takes a GPU if there is one.
     pretrained : bool
         Whether to add what was learned beforehand, from generated images.
-    context : {"local", "global"}
-        Judge pixels by their surroundings, or also by where in the image they lie, as a coarse view of the whole image
-        shows it: for images in which the same looks are of another class elsewhere. Not for volumes, and not without
-        the pretrained part.
+    position_encoding : bool
+        Judge pixels also by where in the image they lie, as a coarse view of the whole image shows it: for images in
+        which the same looks are of another class elsewhere. Not for volumes, and not without the pretrained part.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class PixelClassifier:
     BackendError
         If the device was asked for and is not there.
     ClickTrainError
-        If the seed is not a whole number from 0 to 2**32 - 1, or the context cannot be had.
+        If the seed is not a whole number from 0 to 2**32 - 1, or the position encoding cannot be had.
 
     References
     ----------
@@ -108,14 +108,14 @@ class PixelClassifier:
         seed: int = 0,
         device: DeviceName = "auto",
         pretrained: bool = True,
-        context: ContextName = "local",
+        position_encoding: bool = False,
     ) -> None:
         self.preset: SettingsName = "custom" if isinstance(preset, Preset) else preset
         self.seed = check_seed(seed)
         self.device = device
         self.pretrained = pretrained
-        self._settings = presets.preset(preset, pretrained=pretrained, context=context)
-        self.context: ContextName = self._settings.network.context
+        self._settings = presets.preset(preset, pretrained=pretrained, position_encoding=position_encoding)
+        self.position_encoding: bool = self._settings.network.position_encoding
         self._device = pick_device(device)
         self._model: FittedModel | None = None
         self._infos: dict[int, ClassInfo] = {}
@@ -125,8 +125,8 @@ class PixelClassifier:
         state = f"{len(self._model.classes)} classes" if self._model else "not fitted"
         return f"PixelClassifier(preset={self.preset!r}, seed={self.seed}, device={self.device!r}): {state}"
 
-    def remade(self, *, preset: PresetName | Preset, context: ContextName) -> Self:
-        """Return a new, untrained classifier of another preset or context with the same seed, device and pretraining.
+    def clone(self, *, preset: PresetName | Preset, position_encoding: bool) -> Self:
+        """Return a new, untrained classifier of another preset with the same seed, device and pretraining.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class PixelClassifier:
             If they cannot be had.
         """
         options = {"seed": self.seed, "device": self.device, "pretrained": self.pretrained}
-        return type(self)(preset=preset, context=context, **options)  # type: ignore[arg-type]
+        return type(self)(preset=preset, position_encoding=position_encoding, **options)  # type: ignore[arg-type]
 
     def fit(
         self,
@@ -311,15 +311,15 @@ class PixelClassifier:
             return None
         tensor = image_tensor(image, axes, self._device)
         settings = self._settings_for(tensor.ndim - 1)
-        statistics, finish = used_statistics(tensor, None, settings), settings.finish
+        statistics, postprocess = used_statistics(tensor, None, settings), settings.postprocess
         head = EmbeddedHead.packaged(self._device)
         if tensor.ndim == 4:
-            return look_into(head, tensor, statistics, finish)
-        told = self._settings.network.context == "global"
+            return look_into(head, tensor, statistics, postprocess)
+        told = self._settings.network.position_encoding
         if embedded_bytes(tensor, told=told) > MOST_BYTES:
             return None
         overview = overview_of(tensor, head) if told else None
-        return run_to_end(look_at(head, tensor, statistics, finish, overview=overview), progress)
+        return run_to_end(look_at(head, tensor, statistics, postprocess, overview=overview), progress)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model into one file, whole or not at all.
@@ -394,10 +394,16 @@ class PixelClassifier:
 
     @classmethod
     def _restored(cls, summary: ModelSummary, weights: dict[str, Tensor], device: DeviceName, name: str) -> Self:
-        settings = Preset(network=summary.architecture, training=summary.training, finish=summary.finish)
+        settings = Preset(network=summary.architecture, training=summary.training, postprocess=summary.postprocess)
         pretrained = settings.network.pretrained
-        context = settings.network.context
-        classifier = cls(preset=settings, seed=summary.seed, device=device, pretrained=pretrained, context=context)
+        position_encoding = settings.network.position_encoding
+        classifier = cls(
+            preset=settings,
+            seed=summary.seed,
+            device=device,
+            pretrained=pretrained,
+            position_encoding=position_encoding,
+        )
         classifier.preset = summary.preset
         classifier._model = FittedModel.restored(summary, weights, classifier._device, name)
         classifier._trained_clicks = summary.clicks
@@ -413,7 +419,9 @@ class PixelClassifier:
                 f"image must be {kind_of(self._settings.network.ndim)} for these settings, got {kind_of(ndim)}. "
                 f"Make settings for it with `clicktrain.config.preset(name, ndim={ndim})`."
             )
-        return presets.preset(self.preset, pretrained=self.pretrained, ndim=ndim, context=self.context)
+        return presets.preset(
+            self.preset, pretrained=self.pretrained, ndim=ndim, position_encoding=self.position_encoding
+        )
 
     def _fitted(self) -> FittedModel:
         if self._model is None:

@@ -47,5 +47,5 @@ def with_spacing(settings: Preset, spacing: Sequence[float] | None) -> Preset:
             f"spacing must be at most {_FARTHEST_PX:.0f} times as wide along one axis as along another, "
             f"got {tuple(spacing)}. Check its units."
         )
-    network = settings.network.model_copy(update={"slice_distance_px": distance_px})
+    network = settings.network.model_copy(update={"anisotropy": distance_px})
     return settings.model_copy(update={"network": network})

@@ -1,22 +1,18 @@
-"""What all classifiers do alike: run to the end, check a seed, read a model file."""
+"""What all classifiers do alike: check a seed, read a model file."""
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from clicktrain.errors import ClickTrainError, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from os import PathLike
-
-    from clicktrain.types import Progress, ProgressCallback
 
     T = TypeVar("T")
 
-__all__ = ["check_seed", "listed", "read_bytes", "run_to_end", "write_bytes"]
+__all__ = ["check_seed", "listed", "read_bytes", "write_bytes"]
 
 
 def check_seed(seed: int) -> int:
@@ -35,19 +31,6 @@ def check_seed(seed: int) -> int:
 def listed(values: Any) -> list[Any]:
     """Make one thing a list of one."""
     return list(values) if isinstance(values, list | tuple) else [values]
-
-
-def run_to_end(steps: Generator[Progress, None, T], progress: ProgressCallback | None) -> T:
-    """Run to the end, telling `progress` of every step; what it raises closes the computation."""
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            if progress is not None:
-                progress(step)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from clicktrain.batch.attempts import attempt
-from clicktrain.inference.summaries import class_numbers
-from clicktrain.io.files import move_into_place
-from clicktrain.io.images import read_image, write_tiff
+from clicktrain.images.files import read_image
+from clicktrain.inference.pixels.summaries import class_numbers
+from clicktrain.stores.tiff import write_tiff
+from clicktrain.stores.whole_files import move_into_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from clicktrain.batch.plan import PredictJob
     from clicktrain.config import ClassInfo
-    from clicktrain.types import AnyArray, FloatArray, IntArray, ProgressCallback
+    from clicktrain.progress import ProgressCallback
+    from clicktrain.types import AnyArray, FloatArray, IntArray
 
 __all__ = ["BatchProgress", "FileResult", "PixelModel", "predict_files"]
 

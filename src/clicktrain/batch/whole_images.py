@@ -10,16 +10,17 @@ from clicktrain.batch.attempts import attempt
 from clicktrain.batch.plan import refuse_existing, refuse_one_output_twice, refuse_to_replace_inputs
 from clicktrain.batch.run import BatchProgress
 from clicktrain.errors import LabelsError
-from clicktrain.io.images import write_tiff
+from clicktrain.stores.tiff import write_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from clicktrain.tiling.patch_grid import PatchGrid
-    from clicktrain.types import FloatArray, Progress
-    from clicktrain.whole_image.answering import AnsweringModel
-    from clicktrain.whole_image.heatmap import HeatMethod
+    from clicktrain.geometry.patch_grid import PatchGrid
+    from clicktrain.inference.images.answering import AnsweringModel
+    from clicktrain.inference.images.attribution import HeatMethod
+    from clicktrain.progress import Progress
+    from clicktrain.types import FloatArray
 
 __all__ = ["HeatMaps", "ImageAnswer", "ImageJob", "answer_files", "class_of", "plan_heat_maps"]
 

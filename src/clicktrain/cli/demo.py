@@ -27,7 +27,7 @@ def demo(
 ) -> None:
     """Train on a real image and a file of clicks, classify it, and draw what came out."""
     from clicktrain.cli.viewer import load_viewer, why_no_window
-    from clicktrain.io.files import ensure_writable
+    from clicktrain.stores.whole_files import ensure_writable
 
     obstacle = why_no_window()
     if window and obstacle:

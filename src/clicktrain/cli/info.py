@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clicktrain.cli.plan import show_plan
-from clicktrain.config_images import ImageModelSummary
+from clicktrain.config.images import ImageModelSummary
+from clicktrain.config.summaries import ModelSummary
 from clicktrain.errors import ClickTrainError
-from clicktrain.model_summary import ModelSummary
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,7 +46,7 @@ def info(
 def _summary_of(model: Path) -> ModelSummary | ImageModelSummary:
     from clicktrain.api import ImageClassifier, PixelClassifier
     from clicktrain.api.steps import read_bytes
-    from clicktrain.models.checkpoint import model_kind
+    from clicktrain.models.files import model_kind
 
     if model_kind(read_bytes(model), str(model)) == "pixel":
         return PixelClassifier.load(model, device="cpu").summary()

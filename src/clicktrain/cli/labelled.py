@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clicktrain.errors import LabelsError, StorageError
-from clicktrain.io.image_lists import LabelledPath, images_in, read_class_folders, read_image_table
-from clicktrain.io.region_files import is_zarr
+from clicktrain.images.lists import LabelledPath, images_in, read_class_folders, read_image_table
+from clicktrain.images.openers import is_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clicktrain.errors import StorageError
-from clicktrain.io.files import ensure_writable
+from clicktrain.stores.whole_files import ensure_writable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clicktrain.errors import StorageError
-from clicktrain.io.paths import CLICKS_SUFFIXES, expand_inputs, files_in
+from clicktrain.images.discovery import CLICKS_SUFFIXES, expand_inputs, files_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

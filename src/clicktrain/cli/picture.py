@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from clicktrain.io.files import write_whole
+from clicktrain.stores.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from clicktrain.clicks import Clicks
+    from clicktrain.annotations.clicks import Clicks
     from clicktrain.config import ClassInfo
     from clicktrain.data.samples import Sample
     from clicktrain.types import FloatArray, LabelArray

@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from clicktrain.config.summaries import ModelSummary
     from clicktrain.engine.explain import Explanation
     from clicktrain.engine.network import DenseNetwork
-    from clicktrain.model_summary import ModelSummary
 
 __all__ = ["show_plan"]
 
@@ -49,11 +49,11 @@ def show_plan(console: Console, summary: ModelSummary | None, size_px: int) -> N
 def _context(summary: ModelSummary | None) -> DenseNetwork:
     from clicktrain.config import preset
     from clicktrain.engine.densify import densify
-    from clicktrain.models.nets import build_network
+    from clicktrain.models.pixels.nets import build_network
 
     network = preset("auto").network if summary is None else summary.architecture
     channels, n_classes = (1, 2) if summary is None else (summary.channels, len(summary.classes))
-    context = build_network(network, in_channels=channels, n_classes=n_classes).context_nets[0].eval()
+    context = build_network(network, in_channels=channels, n_classes=n_classes).local_nets[0].eval()
     return densify(context, ndim=network.ndim, fov=context.fov_px)
 
 

@@ -34,14 +34,14 @@ def predict(
     The exit code is 0 if every image was done, 1 if some were not, 2 if nothing could be started.
     """
     from clicktrain.batch.plan import plan_outputs
-    from clicktrain.io.paths import expand_inputs
+    from clicktrain.images.discovery import expand_inputs
 
     paths = expand_inputs(inputs)
     jobs = plan_outputs(paths, output, classes=classes, probabilities=probabilities, overwrite=overwrite)
 
     from clicktrain.api import PixelClassifier
     from clicktrain.batch.run import predict_files
-    from clicktrain.io.files import ensure_writable, make_folder
+    from clicktrain.stores.whole_files import ensure_writable, make_folder
 
     classifier = PixelClassifier.load(model, device=device)
     make_folder(output)

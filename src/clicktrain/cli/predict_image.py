@@ -15,7 +15,7 @@ from clicktrain.errors import StorageError
 
 if TYPE_CHECKING:
     from clicktrain.batch.whole_images import ImageAnswer
-    from clicktrain.whole_image.answering import AnsweringModel
+    from clicktrain.inference.images.answering import AnsweringModel
 
 __all__ = ["predict_image"]
 
@@ -44,7 +44,7 @@ def predict_image(
     The exit code is 0 if every image was done, 1 if some were not, 2 if nothing could be started.
     """
     from clicktrain.batch.whole_images import HeatMaps, ImageJob, answer_files, class_of, plan_heat_maps
-    from clicktrain.io.image_lists import expand_images
+    from clicktrain.images.lists import expand_images
 
     if heat_label is not None and heat_maps is None:
         raise StorageError("--heat-maps must be a folder for the heat maps of --heat-label, got none. Give one.")
@@ -55,7 +55,7 @@ def predict_image(
         jobs = plan_heat_maps(paths, heat_maps, overwrite=overwrite)
 
     from clicktrain.api import ImageClassifier
-    from clicktrain.io.files import make_folder
+    from clicktrain.stores.whole_files import make_folder
 
     classifier = ImageClassifier.load(model, device=device)
     wanted = HeatMaps(None if heat_label is None else class_of(classifier, heat_label), heat_method)
@@ -75,7 +75,7 @@ def predict_image(
 
 
 def _write(classifier: AnsweringModel, answers: list[ImageAnswer], output: Path) -> None:
-    from clicktrain.io.answers import write_answers
+    from clicktrain.stores.answer_table import write_answers
 
     done = [(each, each.probabilities) for each in answers if each.probabilities is not None]
     if done:

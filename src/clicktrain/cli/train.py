@@ -11,13 +11,13 @@ import typer
 from clicktrain.cli.options import Axes, Device  # noqa: TC001
 from clicktrain.cli.outputs import check_model_output
 from clicktrain.cli.shell import progress_bar
-from clicktrain.config import ContextName, PresetName, default_class
+from clicktrain.config import PresetName, default_class
 from clicktrain.errors import ClicksError, ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clicktrain.clicks import Clicks
+    from clicktrain.annotations.clicks import Clicks
     from clicktrain.config import ClassInfo
     from clicktrain.types import FloatArray
 
@@ -39,9 +39,9 @@ def train(
         typer.Option(help="Distance of a volume's pixels along z, y and x, in any unit; by default all alike."),
     ] = None,
     preset: Annotated[PresetName, typer.Option(help="Size of the network.")] = "auto",
-    context: Annotated[
-        ContextName, typer.Option(help='"global": where in the image a pixel lies counts as well.')
-    ] = "local",
+    position_encoding: Annotated[
+        bool, typer.Option("--position-encoding", help="Where in the image a pixel lies counts as well.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same model.")] = 0,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model file if it exists.")] = False,
@@ -51,7 +51,7 @@ def train(
 ) -> None:
     """Train a model on clicked pixels."""
     from clicktrain.cli.pairs import pair_clicks
-    from clicktrain.io.paths import expand_inputs
+    from clicktrain.images.discovery import expand_inputs
 
     check_model_output(output, overwrite=overwrite)
     found = expand_inputs(images)
@@ -61,7 +61,7 @@ def train(
 
     from clicktrain.api import PixelClassifier
 
-    classifier = PixelClassifier(preset=preset, seed=seed, device=device, context=context)
+    classifier = PixelClassifier(preset=preset, seed=seed, device=device, position_encoding=position_encoding)
     classifier.class_infos = infos
     start_s = time.perf_counter()
     with progress_bar("training") as show:
@@ -79,9 +79,9 @@ def train(
 
 
 def _read_example(image_path: Path, clicks_path: Path, axes: str | None) -> tuple[FloatArray, Clicks]:
-    from clicktrain.io.axes import to_channels_first
-    from clicktrain.io.clicks import read_clicks
-    from clicktrain.io.images import read_image
+    from clicktrain.annotations.files import read_clicks
+    from clicktrain.images.axes import to_channels_first
+    from clicktrain.images.files import read_image
 
     file = read_image(image_path, axes=axes)
     try:

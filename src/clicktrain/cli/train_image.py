@@ -13,15 +13,15 @@ import typer
 from clicktrain.cli.options import Axes, Device, Overwrite  # noqa: TC001
 from clicktrain.cli.outputs import check_model_output
 from clicktrain.cli.shell import progress_bar
-from clicktrain.config_images import ImagePresetName  # noqa: TC001
+from clicktrain.config.images import ImagePresetName  # noqa: TC001
 from clicktrain.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from clicktrain.config_images import ImageModelSummary, ImagePreset
-    from clicktrain.io.image_lists import LabelledPath
-    from clicktrain.types import Progress
+    from clicktrain.config.images import ImageModelSummary, ImagePreset
+    from clicktrain.images.lists import LabelledPath
+    from clicktrain.progress import Progress
 
 __all__ = ["train_image"]
 
@@ -77,7 +77,7 @@ def train_image(
 
 
 def _settings(preset: ImagePresetName, **changes: float | None) -> ImagePreset | ImagePresetName:
-    from clicktrain.config_images import image_preset
+    from clicktrain.config.images import image_preset
 
     given = {name: value for name, value in changes.items() if value is not None}
     return image_preset(preset).with_changes(**given) if given else preset

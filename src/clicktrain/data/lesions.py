@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from clicktrain.data.cells import draw_cell, scattered_places
-from clicktrain.io.files import make_folder, write_whole
+from clicktrain.stores.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clicktrain.clicks import Clicks
+from clicktrain.annotations.clicks import Clicks
 from clicktrain.config import PALETTE, ClassInfo
 
 if TYPE_CHECKING:

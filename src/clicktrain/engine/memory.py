@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from clicktrain.engine.planner import Planner, SelectedPlan
     from clicktrain.engine.precision import Precision
     from clicktrain.engine.program import Program
-    from clicktrain.types import Progress
+    from clicktrain.progress import Progress
 
 __all__ = ["default_budget_bytes", "largest_tile", "pass_bytes", "peak_bytes", "run_tiled"]
 

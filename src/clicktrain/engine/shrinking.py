@@ -7,8 +7,8 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from clicktrain.errors import ClickTrainError, is_out_of_memory
-from clicktrain.tiling.tiles import Tile
-from clicktrain.types import Progress
+from clicktrain.geometry.tiles import Tile
+from clicktrain.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

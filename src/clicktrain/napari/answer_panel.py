@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from napari.components import LayerList
     from napari.layers import Layer
 
-    from clicktrain.session.whole_image_values import ImageAnswer
-    from clicktrain.whole_image.heatmap import HeatMethod
+    from clicktrain.inference.images.attribution import HeatMethod
+    from clicktrain.project.whole_image_values import ImageAnswer
 
 __all__ = ["AnswerPanel"]
 

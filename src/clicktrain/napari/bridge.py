@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 if TYPE_CHECKING:
-    from clicktrain.session import Session, WholeImageSession
+    from clicktrain.project import Session, WholeImageSession
 
 __all__ = ["SessionBridge", "WholeImageBridge"]
 
@@ -38,7 +38,7 @@ class SessionBridge(Bridge):
 
     progressed = Signal(object)
     trained = Signal(object)
-    glimpsed = Signal(object)
+    preview_ready = Signal(object)
     predicted = Signal(object)
     saved = Signal(str)
     loaded = Signal(object)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QWidget
 
-from clicktrain.session import ClassifierOptions
-
-if TYPE_CHECKING:
-    from clicktrain.config import ContextName
+from clicktrain.project import ClassifierOptions
 
 __all__ = ["ClassifierOptionsPanel"]
 
@@ -71,8 +67,7 @@ class ClassifierOptionsPanel(QWidget):
         self._choose(replace(self._options, preset=self._network.currentData()))
 
     def _choose_place(self, counts: bool) -> None:
-        context: ContextName = "global" if counts else "local"
-        self._choose(replace(self._options, context=context))
+        self._choose(replace(self._options, position_encoding=counts))
 
     def _choose(self, options: ClassifierOptions) -> None:
         self.show_options(options)
@@ -86,7 +81,7 @@ class ClassifierOptionsPanel(QWidget):
             for name, text in networks.items():
                 self._network.addItem(text, name)
             self._network.setCurrentIndex(list(networks).index(preset))
-            self._place.setChecked(self._options.context == "global" and not self._volume)
+            self._place.setChecked(self._options.position_encoding and not self._volume)
         self._place.setEnabled(not self._volume and not of_its_own)
         self._place.setToolTip(
             _PLACE_IN_VOLUME_TIP if self._volume else _PLACE_OF_ITS_OWN_TIP if of_its_own else _PLACE_TIP

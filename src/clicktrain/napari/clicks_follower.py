@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Points
 
     from clicktrain.napari.clicks_layers import ClicksSource
-    from clicktrain.session import Session
+    from clicktrain.project import Session
 
 __all__ = ["ClicksFollower"]
 

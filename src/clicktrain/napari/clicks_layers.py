@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.utils.events import EventEmitter
 
     from clicktrain.config import ClassInfo
-    from clicktrain.session import Session
+    from clicktrain.project import Session
 
     ClicksLayer: TypeAlias = Labels | Points
 
@@ -163,7 +163,7 @@ def new_points(image: Image, ndim: int, active: int) -> Points:
     )
 
 
-def take_up(layer: ClicksLayer) -> None:
+def activate_paint_mode(layer: ClicksLayer) -> None:
     """Make the mouse click or paint on the layer.
 
     The layer must be in the viewer already: napari's controls do not notice a mode that was set before.

@@ -16,8 +16,8 @@ from qtpy.QtWidgets import (
 )
 
 if TYPE_CHECKING:
-    from clicktrain.model_summary import ModelSummary
-    from clicktrain.types import Progress
+    from clicktrain.config.summaries import ModelSummary
+    from clicktrain.progress import Progress
 
 __all__ = ["Controls"]
 

@@ -8,7 +8,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPalette, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from clicktrain.session.learning_curve import LearningCurve
+from clicktrain.project.learning_curve import LearningCurve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

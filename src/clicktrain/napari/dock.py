@@ -15,7 +15,7 @@ from clicktrain.napari.bridge import SessionBridge
 from clicktrain.napari.class_table import ClassTableWidget
 from clicktrain.napari.classifier_options import ClassifierOptionsPanel
 from clicktrain.napari.clicks_follower import ClicksFollower
-from clicktrain.napari.clicks_layers import new_labels, new_points, take_up
+from clicktrain.napari.clicks_layers import activate_paint_mode, new_labels, new_points
 from clicktrain.napari.controls import Controls
 from clicktrain.napari.layers import array_of, axes_of, spacing_of
 from clicktrain.napari.questions import confirmed, path_to_load, path_to_save
@@ -23,7 +23,7 @@ from clicktrain.napari.results import recolor, show_prediction
 from clicktrain.napari.source_panel import SourcePanel
 from clicktrain.napari.tabs import Tabs
 from clicktrain.napari.whole_image_tab import WholeImageTab
-from clicktrain.session import Session
+from clicktrain.project import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Image
 
-    from clicktrain.session import ClassifierOptions, LoadReport, Prediction, TrainingReport
+    from clicktrain.project import ClassifierOptions, LoadReport, Prediction, TrainingReport
 
 __all__ = ["ClickTrainWidget"]
 
@@ -118,7 +118,7 @@ class ClickTrainWidget(QWidget):
         bridge = self._bridge
         bridge.progressed.connect(self.controls.show_progress)
         bridge.trained.connect(self._on_trained)
-        bridge.glimpsed.connect(self._show_prediction)
+        bridge.preview_ready.connect(self._show_prediction)
         bridge.predicted.connect(self._on_predicted)
         bridge.saved.connect(self._on_saved)
         bridge.loaded.connect(self._on_loaded)
@@ -177,7 +177,7 @@ class ClickTrainWidget(QWidget):
             else:
                 layer = new_points(image, blank.ndim, active)
             self._viewer.add_layer(layer)
-            take_up(layer)
+            activate_paint_mode(layer)
             self.source.clicks_layer = layer
 
     def _train(self) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
-    from clicktrain.io.image_lists import LabelledPath
+    from clicktrain.images.lists import LabelledPath
 
 __all__ = ["ImageTableWidget"]
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import napari
 from napari.layers import Layer
 
-from clicktrain.napari.clicks_layers import BRUSH_PX, take_up
+from clicktrain.napari.clicks_layers import BRUSH_PX, activate_paint_mode
 from clicktrain.napari.dock import ClickTrainWidget
 from clicktrain.napari.samples import layers_of
-from clicktrain.session import Session
+from clicktrain.project import Session
 
 if TYPE_CHECKING:
     from clicktrain.data.samples import Sample
-    from clicktrain.session.protocol import Classifier
+    from clicktrain.project.protocol import Classifier
 
 __all__ = ["open_demo", "show_sample"]
 
@@ -38,7 +38,7 @@ def show_sample(viewer: napari.Viewer, sample: Sample, classifier: Classifier | 
         layer = viewer.add_layer(Layer.create(data, options, kind))
     layer.brush_size = BRUSH_PX
     layer.selected_label = 1
-    take_up(layer)
+    activate_paint_mode(layer)
     widget = ClickTrainWidget(viewer, Session(classifier))
     widget.session.classes.update(sample.class_infos)
     viewer.window.add_dock_widget(widget, name="ClickTrain", area="right")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from clicktrain.config import ClassInfo
-    from clicktrain.session import Prediction
+    from clicktrain.project import Prediction
 
 __all__ = ["recolor", "show_prediction"]
 

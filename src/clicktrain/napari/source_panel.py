@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QWi
 from clicktrain.errors import ImageError
 from clicktrain.napari.layer_choice import LayerChoice
 from clicktrain.napari.layers import array_of, axes_of, is_result, is_stack, likely_axes, note_of
-from clicktrain.session.values import spatial
+from clicktrain.project.values import spatial
 
 if TYPE_CHECKING:
     from napari.components import LayerList

@@ -17,11 +17,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from clicktrain.config_images import ImagePreset, image_preset
+from clicktrain.config.images import ImagePreset, image_preset
 from clicktrain.napari.curve_plot import CurvePlot
 
 if TYPE_CHECKING:
-    from clicktrain.types import Progress
+    from clicktrain.progress import Progress
 
 __all__ = ["WholeImageControls"]
 

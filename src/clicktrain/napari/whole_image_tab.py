@@ -18,7 +18,7 @@ from clicktrain.napari.image_table import ImageTableWidget
 from clicktrain.napari.layers import array_of, axes_of
 from clicktrain.napari.questions import path_to_load, path_to_save
 from clicktrain.napari.whole_image_controls import WholeImageControls
-from clicktrain.session import WholeImageSession
+from clicktrain.project import WholeImageSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Image
 
-    from clicktrain.session import ImageInput
-    from clicktrain.session.whole_image_values import HeatMap, ImageAnswer, ImagesReport
+    from clicktrain.project import ImageInput
+    from clicktrain.project.whole_image_values import HeatMap, ImageAnswer, ImagesReport
 
 __all__ = ["WholeImageTab"]
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from clicktrain.models.trunk import Trunk
+    from clicktrain.models.pixels.trunk import Trunk
 
 __all__ = ["embed"]
 

@@ -10,7 +10,7 @@ from safetensors.torch import save
 
 import clicktrain
 from clicktrain.errors import StorageError
-from clicktrain.io.files import ensure_writable, write_whole
+from clicktrain.stores.whole_files import ensure_writable, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

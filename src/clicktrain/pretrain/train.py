@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from clicktrain.errors import ImageError
-from clicktrain.models.ridge import evidence_of, ridge
-from clicktrain.models.trunk import Trunk
+from clicktrain.models.pixels.ridge import evidence_of, ridge
+from clicktrain.models.pixels.trunk import Trunk
 from clicktrain.pretrain.padded import embed
 from clicktrain.pretrain.queries import askable, draw_queries
 from clicktrain.pretrain.tasks import Task, random_task

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from clicktrain.config_images import NormName
+    from clicktrain.config.images import NormName
 
 __all__ = ["CellNorm", "FrozenBatchNorm", "measuring", "norm_layer"]
 

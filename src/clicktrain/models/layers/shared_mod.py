@@ -21,7 +21,7 @@ class SharedModBranch(nn.Module):
     """The working half of a block: chosen channels through a narrow block, times their scores.
 
     Which channels are chosen belongs to an image, not to the weights: `select` sets it from the means of the image, and
-    `clicktrain.models.selection` for all blocks of a network. Until then the first k channels count in full.
+    `clicktrain.models.pixels.selection` for all blocks of a network. Until then the first k channels count in full.
 
     Parameters
     ----------

@@ -1,0 +1,134 @@
+"""Training on exactly the patches around the clicks."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from clicktrain.learning.pixels.sampler import draw_balanced
+from clicktrain.learning.pixels.symmetry import SYMMETRIES, turned_parameters
+from clicktrain.models.pixels.selection import hold, selection_of_patches
+from clicktrain.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from clicktrain.config import TrainingConfig
+    from clicktrain.engine.densify import DenseNetwork
+    from clicktrain.engine.network import SelectedStrategy
+    from clicktrain.learning.pixels.clicked import ClickedFeatures
+    from clicktrain.models.pixels.fitted import FittedModel
+
+__all__ = ["train"]
+
+
+# Channels are chosen anew every so many steps; meanwhile their scores follow the weights, by the same means.
+_SELECT_EVERY = 5
+
+
+def train(
+    model: FittedModel,
+    clicked: ClickedFeatures,
+    targets: Tensor,
+    config: TrainingConfig,
+    *,
+    steps: int,
+    seed: int,
+    sample: Tensor | None = None,
+) -> Generator[Progress, None, None]:
+    """Train the context networks in place; closing the generator stops after the current step.
+
+    Each step draws clicks evenly over the classes, turns the kernels by a random symmetry and follows the gradient of
+    the cross-entropy at these clicks alone.
+
+    Parameters
+    ----------
+    model : FittedModel
+    clicked : ClickedFeatures
+        With standardised features.
+    targets : Tensor of shape (N,), int64
+        Class index of every click, 0 to K - 1.
+    config : TrainingConfig
+    steps : int
+    seed : int
+        Step `i` draws from seed `seed + i`; the global random state is left alone.
+    sample : Tensor of shape (P, F, *local_fov), optional
+        Standardised features of patches all over the images, by which Mixture-of-Depths blocks choose channels.
+
+    Yields
+    ------
+    Progress
+        After every step, with its loss.
+
+    References
+    ----------
+    Li, Zhao, Wang 2014, arXiv 1412.4526: error only at chosen pixels gives exactly the gradient of patch-by-patch
+    training.
+    """
+    members = [_AtClicks(dense) for dense in model.dense]
+    parameters = [parameter for member in members for parameter in member.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.learning_rate, total_steps=max(steps, 2), pct_start=0.2
+    )
+    # Which clicks a step learns from is decided on the processor, which then has no need to ask a GPU.
+    positions, classes = clicked.positions.cpu(), targets.cpu()
+    model.net.train()
+    for step in range(steps):
+        losses: list[Tensor] = []
+        if step % _SELECT_EVERY == 0:
+            _choose_channels(model, sample)
+        with _seeded(seed + step, clicked.windows.device):
+            optimizer.zero_grad()
+            for member in members:
+                picked = draw_balanced(classes, config.clicks_per_step)
+                wanted = classes[picked].to(targets.device)
+                weights = turned_parameters(member, int(torch.randint(SYMMETRIES[model.ndim], ())))
+                scores = functional_call(member, weights, (clicked.windows, positions[picked]))
+                part = F.cross_entropy(scores, wanted, label_smoothing=config.label_smoothing)
+                part.backward()  # type: ignore[no-untyped-call]
+                losses.append(part.detach())
+            optimizer.step()
+        schedule.step()
+        # To read a loss is to wait for it: only when all else has been started.
+        yield Progress("training", step + 1, steps, sum(float(part) / len(members) for part in losses))
+    _choose_channels(model, sample)
+    model.net.eval()
+
+
+def _choose_channels(model: FittedModel, sample: Tensor | None) -> None:
+    if sample is not None:
+        for member in model.net.local_nets:
+            hold(member, selection_of_patches(member, sample))
+
+
+class _AtClicks(nn.Module):
+    """`dense.at` as a module's forward, which is what `functional_call` can call.
+
+    Every step draws as many clicks from the same ones. Where the first step's are best scored patch by patch, all are:
+    to find that out takes as long as a step.
+    """
+
+    def __init__(self, dense: DenseNetwork) -> None:
+        super().__init__()
+        self.dense = dense
+        self._strategy: SelectedStrategy | None = None
+
+    def forward(self, features: Tensor, positions: Tensor) -> Tensor:
+        if self._strategy is None:
+            found = self.dense.strategy_at(features, positions)
+            self._strategy = found if found == "patches" else "auto"
+        return self.dense.at(features, positions, self._strategy)
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    # Seeded per step: a run that is resumed at a step draws what the undisturbed one would have drawn.
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

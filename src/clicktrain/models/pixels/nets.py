@@ -1,0 +1,287 @@
+"""The default patch classifier: scale-space stem, standardised features, context network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from clicktrain.models.layers.shared_mod import SharedModBlock, SharedModBranch
+from clicktrain.models.pixels.pretrained import CODE_CHANNELS
+from clicktrain.models.pixels.stem import ScaleSpaceStem
+from clicktrain.models.pixels.volume_stem import VolumeStem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clicktrain.config import NetworkConfig
+
+__all__ = ["LocalNet", "PixelNet", "Standardise", "build_network"]
+
+
+class Standardise(nn.Module):
+    """Bring every channel to mean 0 and deviation 1 with stored numbers, the same for every patch and tile."""
+
+    mean: Tensor
+    deviation: Tensor
+    exact_fov = (1, 1)
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("deviation", torch.ones(channels))
+
+    def measure(self, features: Tensor) -> None:
+        """Store the statistics of `features`.
+
+        Parameters
+        ----------
+        features : Tensor of shape (B, C, [Z,] Y, X)
+        """
+        deviation, mean = torch.std_mean(features, dim=(0, *range(2, features.ndim)), correction=0)
+        self.mean.copy_(mean)
+        # A feature without variation carries nothing: leave its scale alone instead of dividing by zero.
+        self.deviation.copy_(torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Standardise features of shape (B, C, [Z,] Y, X)."""
+        scale, shift = self._scale_and_shift(features.ndim)
+        # One pass over the memory; features are the largest tensors there are.
+        return torch.addcmul(shift, features, scale)
+
+    def apply_(self, features: Tensor) -> Tensor:
+        """Standardise features of shape (B, C, [Z,] Y, X) in place."""
+        scale, shift = self._scale_and_shift(features.ndim)
+        return features.mul_(scale).add_(shift)
+
+    def _scale_and_shift(self, axes: int) -> tuple[Tensor, Tensor]:
+        scale, shape = self.deviation.reciprocal(), (1, -1, *(1,) * (axes - 2))
+        return scale.view(shape), (-self.mean * scale).view(shape)
+
+
+class LocalNet(nn.Module):
+    """Patch classifier on feature maps: what lies around a pixel, near and far.
+
+    A 1x1 convolution mixes the features, then 3x3 convolutions halve the patch again and again; the value at the
+    patch's centre after every level adds to the scores, and so do the features themselves. As a dense network the
+    taps of the levels lie 1, 2, 4, ... pixels apart.
+
+    Parameters
+    ----------
+    in_channels : int
+    n_classes : int
+    width : int
+        Channels inside.
+    levels : int
+        Number of 3x3 convolutions.
+    dropout : float
+        Share of the heads' input channels left out in training.
+    ndim : int
+        Spatial axes, 2 or 3.
+    mod_channels : int
+        Channels that every second convolution works on, a Mixture-of-Depths block then; 0 for plain convolutions.
+
+    Attributes
+    ----------
+    fov_px : int
+        Side of the patch, 2 ** (levels + 1) - 1.
+
+    References
+    ----------
+    Li, Zhao, Wang 2014, arXiv 1412.4526: strides as growing distances between taps. Bansal et al. 2017,
+    arXiv 1702.06506: the values of one pixel at all levels as input of the head. Cakaj, Mehnert, Yang 2024,
+    arXiv 2409.17016: Mixture-of-Depths.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        n_classes: int,
+        *,
+        width: int,
+        levels: int,
+        dropout: float = 0.0,
+        ndim: int = 2,
+        mod_channels: int = 0,
+    ) -> None:
+        super().__init__()
+        convolution, channel_dropout = (nn.Conv2d, nn.Dropout2d) if ndim == 2 else (nn.Conv3d, nn.Dropout3d)
+        strides = [2] * (levels - 1) + [1]
+        self.ndim, self.fov_px = ndim, 2 ** (levels + 1) - 1
+        self.mix = convolution(in_channels, width, 1)
+        self.activation = nn.ReLU()
+        self.convs = nn.ModuleList(
+            [_level(convolution, number, width, stride, mod_channels) for number, stride in enumerate(strides)]
+        )
+        # Whole channels at a time: a mask of the size of the map would take longer to draw than a convolution takes.
+        self.dropout = channel_dropout(dropout)
+        made = [mod_channels if isinstance(conv, SharedModBlock) else width for conv in self.convs]
+        self.heads = nn.ModuleList([convolution(channels, n_classes, 1) for channels in (width, *made)])
+        self.skip = convolution(in_channels, n_classes, 1)
+        nn.init.zeros_(self.skip.weight)
+        nn.init.zeros_(self.skip.bias)  # type: ignore[arg-type]
+        self._centres_px = [2 ** (levels - level) - 1 for level in range(levels + 1)]
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Score the patch's centre.
+
+        Parameters
+        ----------
+        features : Tensor of shape (B, C, [fov,] fov, fov)
+
+        Returns
+        -------
+        Tensor of shape (B, K, [1,] 1, 1)
+        """
+        values = middle = self.activation(self.mix(features))
+        (first, *others), (head, *heads) = self._centres_px, self.heads
+        scores = self._read(self.skip, features, first)
+        if _on_patches(values):
+            # It is mixed once more: to lead its gradient through a map of zeros would take longer.
+            middle, first = self.activation(self.mix(_centre(features, first, self.ndim))), 0
+        scores = scores + self._read(self._dropped(head), middle, first)
+        for conv, head, centre_px in zip(self.convs, heads, others, strict=True):
+            if isinstance(conv, SharedModBlock):
+                # The head reads what is new alone: what passes by, the head before has read.
+                made = conv.branch(values)
+                values = conv.fuse(values, made) if conv is not self.convs[-1] else made
+            else:
+                made = values = self.activation(conv(values))
+            scores = scores + self._read(self._dropped(head), made, centre_px)
+        return scores
+
+    def _dropped(self, head: nn.Module) -> Callable[[Tensor], Tensor]:
+        return lambda values: head(self.dropout(values))
+
+    def _read(self, head: Callable[[Tensor], Tensor], values: Tensor, centre_px: int) -> Tensor:
+        """Scores of the patch's centre, which on patches is cropped first.
+
+        In the dense network heads come before crops: a crop of many channels would be a copy as large as the image.
+        """
+        if _on_patches(values):
+            return head(_centre(values, centre_px, self.ndim))
+        return _centre(head(values), centre_px, self.ndim)
+
+
+def _level(
+    convolution: type[nn.Conv2d | nn.Conv3d], number: int, width: int, stride: int, mod_channels: int
+) -> nn.Module:
+    """Every second level is a Mixture-of-Depths block, the first one is not."""
+    if not mod_channels or number % 2 == 0:
+        return convolution(width, width, 3, stride=stride)
+    block = nn.Sequential(convolution(mod_channels, mod_channels, 3, stride=stride), nn.ReLU())
+    ndim = 2 if convolution is nn.Conv2d else 3
+    return SharedModBlock(SharedModBranch(block, width, mod_channels, ndim=ndim), stride=stride)
+
+
+def _on_patches(values: object) -> bool:
+    """Whether a network runs on patches; its layers are recorded, for the dense form, with stand-ins for tensors."""
+    return isinstance(values, Tensor)
+
+
+def _centre(values: Tensor, margin_px: int, ndim: int) -> Tensor:
+    if margin_px == 0:
+        return values
+    return values[(slice(None), slice(None), *(slice(margin_px, -margin_px),) * ndim)]
+
+
+class PixelNet(nn.Module):
+    """The whole patch classifier, from pixels to class scores.
+
+    Parameters
+    ----------
+    stem : ScaleSpaceStem or VolumeStem
+    standardise : Standardise
+    members : list of LocalNet
+        Their scores are averaged.
+
+    Attributes
+    ----------
+    fov : tuple of int
+        Sides of the patch, ([z,] y, x), in pixels.
+    """
+
+    def __init__(self, stem: ScaleSpaceStem | VolumeStem, standardise: Standardise, members: list[LocalNet]) -> None:
+        super().__init__()
+        self.stem = stem
+        self.standardise = standardise
+        self.members = nn.ModuleList(members)
+        self.fov = tuple(side + members[0].fov_px - 1 for side in stem.exact_fov)
+
+    @property
+    def local_nets(self) -> list[LocalNet]:
+        """The members, under their own type."""
+        return [cast("LocalNet", member) for member in self.members]
+
+    @property
+    def feature_channels(self) -> int:
+        """Channels that the members read: the stem's features, and codes that tell where in the image a pixel lies."""
+        return len(self.standardise.mean)
+
+    @property
+    def code_channels(self) -> int:
+        """Length of these codes; 0 for a network that is not told, and only that can be called with patches."""
+        return self.feature_channels - self.stem.out_channels
+
+    @property
+    def chooses_channels(self) -> bool:
+        """Whether some of its blocks work on chosen channels alone."""
+        return any(isinstance(part, SharedModBranch) for part in self.modules())
+
+    def forward(self, patch: Tensor) -> Tensor:
+        """Score the patch's centre.
+
+        Parameters
+        ----------
+        patch : Tensor of shape (B, C, [fov,] fov, fov)
+
+        Returns
+        -------
+        Tensor of shape (B, K, [1,] 1, 1)
+        """
+        features = self.standardise(self.stem(patch))
+        scores: Tensor = self.members[0](features)
+        for member in list(self.members)[1:]:
+            scores = scores + member(features)
+        return scores / len(self.members)
+
+
+def build_network(
+    config: NetworkConfig, *, in_channels: int, n_classes: int, dropout: float = 0.0, seed: int = 0
+) -> PixelNet:
+    """Make a default network with seeded random weights.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+    in_channels : int
+        Channels of the images.
+    n_classes : int
+    dropout : float
+    seed : int
+        The same seed gives the same weights; the global random state is left alone.
+    """
+    stem = _stem(config, in_channels)
+    channels = stem.out_channels + (CODE_CHANNELS if config.position_encoding else 0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        members = [
+            LocalNet(
+                channels,
+                n_classes,
+                width=config.width,
+                levels=config.levels,
+                dropout=dropout,
+                ndim=config.ndim,
+                mod_channels=config.mod_channels,
+            )
+            for _ in range(config.members)
+        ]
+    return PixelNet(stem, Standardise(channels), members)
+
+
+def _stem(config: NetworkConfig, in_channels: int) -> ScaleSpaceStem | VolumeStem:
+    if config.ndim == 2:
+        return ScaleSpaceStem(in_channels, config.sigmas_px)
+    return VolumeStem(in_channels, config.sigmas_px, anisotropy=config.anisotropy)
