@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from clicktrain.errors import ClicksError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from clicktrain.types import IntArray
 
@@ -153,6 +153,15 @@ class Clicks:
         positions = np.asarray(points, dtype=np.float64).reshape(-1, len(shape))
         whole = np.floor(positions + 0.5).astype(np.int64)
         return cls(whole, np.asarray(classes, dtype=np.int64).reshape(-1), shape)
+
+    def some(self, chosen: NDArray[Any]) -> Clicks:
+        """Return some of the clicks.
+
+        Parameters
+        ----------
+        chosen : ndarray of shape (N,), bool, or of indices
+        """
+        return Clicks(self.positions_px[chosen], self.classes[chosen], self.shape_px)
 
     def to_labels(self) -> IntArray:
         """Paint the clicks into a labels image; where a pixel was clicked twice the last click counts.

@@ -2,6 +2,6 @@
 
 from clicktrain.api.images import ImageClassifier
 from clicktrain.api.pixels import PixelClassifier
-from clicktrain.inference.pixels.summaries import class_numbers, confidence
+from clicktrain.inference.pixels.summaries import ClassSink, class_numbers, confidence
 
-__all__ = ["ImageClassifier", "PixelClassifier", "class_numbers", "confidence"]
+__all__ = ["ClassSink", "ImageClassifier", "PixelClassifier", "class_numbers", "confidence"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,9 +13,9 @@ from clicktrain.api.steps import check_seed, listed, read_bytes, write_bytes
 from clicktrain.config.images import ImageModelSummary, ImagePreset, image_preset
 from clicktrain.engine.device import pick_device
 from clicktrain.errors import ClickTrainError, LabelsError, NotFittedError
-from clicktrain.images.regions import LazyImage
+from clicktrain.images.source import open_image
 from clicktrain.inference.images.attribution import heat
-from clicktrain.inference.images.inspection import plan_grid
+from clicktrain.inference.images.inspection import grid_of
 from clicktrain.inference.images.predict import predict_images
 from clicktrain.learning.images.fit import fit_images
 from clicktrain.models.files import pack, unpack
@@ -25,18 +26,18 @@ from clicktrain.stores.whole_files import ensure_writable, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from os import PathLike
 
     from torch import Tensor
 
     from clicktrain.config import DeviceName
     from clicktrain.config.images import ImagePresetName
     from clicktrain.geometry.patch_grid import PatchGrid
+    from clicktrain.images.source import ImageSource
     from clicktrain.inference.images.attribution import HeatMethod
     from clicktrain.progress import ProgressCallback
     from clicktrain.types import AnyArray, FloatArray
 
-    ImageSource = AnyArray | str | PathLike[str]
+    ImageLike = AnyArray | str | PathLike[str] | ImageSource
     Label = str | int
 
 __all__ = ["ImageClassifier"]
@@ -104,7 +105,7 @@ class ImageClassifier:
 
     def fit(
         self,
-        images: Sequence[ImageSource],
+        images: Sequence[ImageLike],
         labels: Sequence[Label] | AnyArray,
         *,
         axes: str | None = None,
@@ -144,18 +145,20 @@ class ImageClassifier:
         ModelFileError
             If the checkpoint is damaged or of another training.
         """
-        lazy = _lazy(images, axes)
-        classes, targets = _classes_and_targets(labels, len(lazy))
+        sources = _sources(images, axes)
+        classes, targets = _classes_and_targets(labels, len(sources))
         path = None if checkpoint is None else Path(checkpoint)
         if path is not None:
             ensure_writable(path)
-        steps = fit_images(lazy, targets, classes, self._settings, seed=self.seed, device=self._device, checkpoint=path)
+        steps = fit_images(
+            sources, targets, classes, self._settings, seed=self.seed, device=self._device, checkpoint=path
+        )
         self._model = run_to_end(steps, progress)
         return self
 
     def predict_proba(
         self,
-        images: ImageSource | Sequence[ImageSource],
+        images: ImageLike | Sequence[ImageLike],
         *,
         axes: str | None = None,
         progress: ProgressCallback | None = None,
@@ -182,11 +185,11 @@ class ImageClassifier:
         """
         model = self._fitted()
         chunk_patches = self._settings.training.chunk_patches
-        return run_to_end(predict_images(model, _lazy(images, axes), chunk_patches=chunk_patches), progress)
+        return run_to_end(predict_images(model, _sources(images, axes), chunk_patches=chunk_patches), progress)
 
     def predict(
         self,
-        images: ImageSource | Sequence[ImageSource],
+        images: ImageLike | Sequence[ImageLike],
         *,
         axes: str | None = None,
         progress: ProgressCallback | None = None,
@@ -213,7 +216,7 @@ class ImageClassifier:
 
     def heatmap(
         self,
-        image: ImageSource,
+        image: ImageLike,
         *,
         label: Label | None = None,
         method: HeatMethod = "gradient",
@@ -257,14 +260,14 @@ class ImageClassifier:
         target = None if label is None else model.classes.index(label)
         steps = heat(
             model,
-            LazyImage.of(image, axes, 0),
+            open_image(image, axes=axes),
             target,
             method=method,
             chunk_patches=self._settings.training.chunk_patches,
         )
         return run_to_end(steps, progress)
 
-    def grid(self, image: ImageSource, *, axes: str | None = None) -> PatchGrid:
+    def grid(self, image: ImageLike, *, axes: str | None = None) -> PatchGrid:
         """Say where the cells of a heat map lie over an image.
 
         Parameters
@@ -283,9 +286,7 @@ class ImageClassifier:
         ImageError, StorageError
             As for `fit`.
         """
-        lazy = LazyImage.of(image, axes, 0)
-        with lazy.opened() as regions:
-            return plan_grid(regions.shape_px, self._settings.network, lazy.name)
+        return grid_of(open_image(image, axes=axes), self._settings.network)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model into one file, whole or not at all.
@@ -356,8 +357,13 @@ class ImageClassifier:
         return self._model
 
 
-def _lazy(images: Any, axes: str | None) -> list[LazyImage]:
-    return [LazyImage.of(image, axes, position) for position, image in enumerate(listed(images))]
+def _sources(images: Any, axes: str | None) -> list[ImageSource]:
+    given = listed(images)
+    return [open_image(image, axes=axes, name=_name_of(image, number)) for number, image in enumerate(given, start=1)]
+
+
+def _name_of(image: Any, number: int) -> str | None:
+    return None if isinstance(image, str | PathLike) else f"image {number}"
 
 
 def _classes_and_targets(labels: Any, n_images: int) -> tuple[tuple[int, ...] | tuple[str, ...], list[int]]:

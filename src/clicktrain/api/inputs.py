@@ -1,41 +1,31 @@
-"""What people hand to a classifier of pixels, checked and as tensors."""
+"""What people hand to a classifier of pixels: images whatever they are stored as, and their clicks."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
+import psutil
 
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.api.steps import listed
 from clicktrain.errors import ClicksError, ImageError
-from clicktrain.images.axes import guess_axes, to_channels_first
+from clicktrain.images.source import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor
+    from clicktrain.images.source import ImageSource
+    from clicktrain.models.pixels.fitted import PixelModel
 
-    from clicktrain.models.pixels.fitted import FittedModel
+__all__ = ["check_fits", "check_same_kind", "examples_of", "kind_of"]
 
-__all__ = ["check_same_kind", "examples_of", "image_tensor", "kind_of"]
-
-
-def image_tensor(image: Any, axes: str | None, device: torch.device) -> Tensor:
-    """Read an image or a volume as a tensor of shape (C, [Z,] Y, X), float32.
-
-    Raises
-    ------
-    ImageError
-        If it cannot be used, or its axes do not fit.
-    """
-    array = np.asarray(image)
-    return torch.from_numpy(to_channels_first(array, axes or guess_axes(array.shape))).to(device)
+# Share of the free memory that one answer may take.
+_MOST_SHARE = 0.8
 
 
-def examples_of(images: Any, labels: Any, axes: str | None, device: torch.device) -> tuple[list[Tensor], list[Clicks]]:
-    """Read images, or one, and their labels or clicks.
+def examples_of(images: Any, clicks: Any, axes: str | None) -> tuple[list[ImageSource], list[Clicks]]:
+    """Open images, or one, and read their labels or clicks.
 
     Raises
     ------
@@ -44,23 +34,22 @@ def examples_of(images: Any, labels: Any, axes: str | None, device: torch.device
     ClicksError
         If there are not as many labels as images, or their shapes do not fit.
     """
-    image_list, label_list = listed(images), listed(labels)
-    if len(image_list) != len(label_list):
+    image_list, clicks_list = listed(images), listed(clicks)
+    if len(image_list) != len(clicks_list):
         raise ClicksError(
-            f"labels must be one per image, got {len(image_list)} images and {len(label_list)} labels. "
+            f"labels must be one per image, got {len(image_list)} images and {len(clicks_list)} labels. "
             "Give an image without clicks labels that are all 0."
         )
-    tensors = [image_tensor(image, axes, device) for image in image_list]
-    if len({tensor.ndim for tensor in tensors}) > 1:
+    sources = [open_image(image, axes=axes) for image in image_list]
+    if len({len(source.shape_px) for source in sources}) > 1:
         raise ImageError("images must be all 2D or all volumes, got both. Train a classifier for each.")
-    counts = {tensor.shape[0] for tensor in tensors}
+    counts = {source.n_channels for source in sources}
     if len(counts) > 1:
         raise ImageError(f"images must have the same number of channels, got {sorted(counts)}. Train them apart.")
-    clicks = [Clicks.of(part, tuple(tensor.shape[1:])) for part, tensor in zip(label_list, tensors, strict=True)]
-    return tensors, clicks
+    return sources, [Clicks.of(part, source.shape_px) for part, source in zip(clicks_list, sources, strict=True)]
 
 
-def check_same_kind(tensors: Sequence[Tensor], model: FittedModel) -> None:
+def check_same_kind(sources: Sequence[ImageSource], model: PixelModel) -> None:
     """Refuse images with other axes or channels than those that a model was trained on.
 
     Raises
@@ -68,17 +57,33 @@ def check_same_kind(tensors: Sequence[Tensor], model: FittedModel) -> None:
     ImageError
     """
     wanted = model.net.stem.in_channels
-    for tensor in tensors:
-        if tensor.ndim - 1 != model.ndim:
+    for source in sources:
+        ndim = len(source.shape_px)
+        if ndim != model.ndim:
             raise ImageError(
-                f"image must be {kind_of(model.ndim)} like the training images, got {kind_of(tensor.ndim - 1)}. "
+                f"{source.name} must be {kind_of(model.ndim)} like the training images, got {kind_of(ndim)}. "
                 "Choose an image of the same kind or train anew."
             )
-        if tensor.shape[0] != wanted:
+        if source.n_channels != wanted:
             raise ImageError(
-                f"image must have {wanted} channels like the training images, got {tensor.shape[0]}. "
+                f"{source.name} must have {wanted} channels like the training images, got {source.n_channels}. "
                 "Choose an image of the same kind or train anew."
             )
+
+
+def check_fits(shape: Sequence[int], bytes_each: int, name: str) -> None:
+    """Refuse to make an array that memory has no room for.
+
+    Raises
+    ------
+    ImageError
+    """
+    wanted, free = prod(shape) * bytes_each, psutil.virtual_memory().available
+    if wanted > _MOST_SHARE * free:
+        raise ImageError(
+            f"the answer for {name} must fit into memory, got {wanted / 1e9:.1f} GB where {free / 1e9:.1f} GB are free. "
+            "Write it to a file instead: predict_to(image, sink)."
+        )
 
 
 def kind_of(ndim: int) -> str:

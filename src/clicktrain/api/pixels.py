@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from clicktrain import config as presets
 from clicktrain.annotations.clicks import check_trainable
-from clicktrain.api.inputs import check_same_kind, examples_of, image_tensor, kind_of
-from clicktrain.api.spacing import with_spacing
+from clicktrain.api.inputs import check_fits, check_same_kind, examples_of, kind_of
 from clicktrain.api.steps import check_seed, read_bytes, write_bytes
+from clicktrain.api.voxel_size import with_voxel_size
 from clicktrain.config import (
     ClassInfo,
     DeviceName,
@@ -23,30 +23,34 @@ from clicktrain.config import (
 from clicktrain.config.summaries import ModelSummary, TrainedClicks
 from clicktrain.engine.device import pick_device
 from clicktrain.errors import ImageError, NotFittedError
-from clicktrain.inference.pixels.first_look import MOST_BYTES, FirstLook, embedded_bytes, look_at
-from clicktrain.inference.pixels.predict import predict_tiles
-from clicktrain.inference.pixels.summaries import class_numbers
-from clicktrain.inference.pixels.volume_look import VolumeLook, look_into
+from clicktrain.images.source import open_image
+from clicktrain.inference.pixels.constants import measure_constants
+from clicktrain.inference.pixels.embedding import MOST_BYTES, embed_image, embedding_bytes
+from clicktrain.inference.pixels.stream import predict_image, tile_shape
+from clicktrain.inference.pixels.summaries import ClassSink, class_dtype
 from clicktrain.learning.pixels.fit import continue_model, fit_model
-from clicktrain.learning.pixels.seen import used_statistics
 from clicktrain.models.files import pack, unpack
-from clicktrain.models.pixels.binning import binned
-from clicktrain.models.pixels.fitted import FittedModel
-from clicktrain.models.pixels.overview import overview_of
+from clicktrain.models.pixels.fitted import PixelModel
 from clicktrain.models.pixels.pretrained import EmbeddedHead
 from clicktrain.models.pixels.summary import count_clicks, summarise
-from clicktrain.progress import run_to_end
+from clicktrain.progress import Progress, as_progress, run_to_end
+from clicktrain.stores.sinks import ArraySink
 from clicktrain.stores.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from os import PathLike
 
     from torch import Tensor
 
     from clicktrain.annotations.clicks import Clicks
+    from clicktrain.images.source import ImageSource
+    from clicktrain.inference.pixels.embedding import ImageEmbedding
     from clicktrain.progress import ProgressCallback
+    from clicktrain.stores.sinks import RegionSink
     from clicktrain.types import AnyArray, FloatArray, IntArray
+
+    ImageLike = AnyArray | str | PathLike[str] | ImageSource | Any
 
 __all__ = ["PixelClassifier"]
 
@@ -117,7 +121,7 @@ class PixelClassifier:
         self._settings = presets.preset(preset, pretrained=pretrained, position_encoding=position_encoding)
         self.position_encoding: bool = self._settings.network.position_encoding
         self._device = pick_device(device)
-        self._model: FittedModel | None = None
+        self._model: PixelModel | None = None
         self._infos: dict[int, ClassInfo] = {}
         self._trained_clicks = TrainedClicks(per_class={}, sha256="")
 
@@ -143,24 +147,26 @@ class PixelClassifier:
 
     def fit(
         self,
-        images: AnyArray | Sequence[AnyArray],
+        images: ImageLike | Sequence[ImageLike],
         labels: AnyArray | Clicks | Sequence[AnyArray | Clicks],
         *,
         axes: str | None = None,
-        spacing: Sequence[float] | None = None,
+        voxel_size: Sequence[float] | None = None,
         progress: ProgressCallback | None = None,
     ) -> Self:
         """Train from nothing on the clicked pixels of one or several images, or volumes.
 
         Parameters
         ----------
-        images : ndarray of shape (Y, X), (Y, X, C), (C, Y, X), (Z, Y, X), (Z, Y, X, C) or (C, Z, Y, X), or list of such
-            bool, integer or float.
+        images : array, path or ImageSource of shape (Y, X), (Y, X, C), (C, Y, X), (Z, Y, X), (Z, Y, X, C) or
+            (C, Z, Y, X), or list of such
+            bool, integer or float; NumPy, memory-mapped, dask and zarr arrays, files of TIFF, OME-Zarr, NPY, PNG, JPEG.
+            What lies around the clicks is read, and once all of it, or a coarser resolution, for its statistics.
         labels : ndarray of shape ([Z,] Y, X), integer, or Clicks, or list of such
             0 is unlabelled, classes count from 1.
         axes : str, optional
             Axis names of the images, such as "CYX" or "ZYX". Not needed for (Y, X) and for (Y, X, 3) or (Y, X, 4).
-        spacing : sequence of three float, optional
+        voxel_size : sequence of three float, optional
             Distance of a volume's neighbouring pixels along z, y and x, in any unit; volumes to predict should have the
             same. All axes alike by custom.
         progress : callable of one Progress, optional
@@ -180,35 +186,35 @@ class PixelClassifier:
 
         Notes
         -----
-        The surroundings of the clicks are kept in memory, 1 GB at most, and twice that while it is decided how coarsely
-        to look: of images with labels everywhere a random part is learned from, spread evenly over the classes.
+        The surroundings of the clicks are kept in memory, 1 GB at most: of images with labels everywhere a random part
+        is learned from, spread evenly over the classes.
         """
-        tensors, clicks = examples_of(images, labels, axes, self._device)
+        sources, clicks = examples_of(images, labels, axes)
         check_trainable(clicks)
-        settings = with_spacing(self._settings_for(tensors[0].ndim - 1), spacing)
-        model = run_to_end(fit_model(tensors, clicks, settings, seed=self.seed), progress)
+        settings = with_voxel_size(self._settings_for(len(sources[0].shape_px)), voxel_size)
+        steps = fit_model(sources, clicks, settings, seed=self.seed, device=self._device)
+        model = run_to_end(steps, progress)
         self._settings = settings
         self._keep(model, clicks)
         return self
 
-    def partial_fit(
+    def continue_fit(
         self,
-        images: AnyArray | Sequence[AnyArray],
+        images: ImageLike | Sequence[ImageLike],
         labels: AnyArray | Clicks | Sequence[AnyArray | Clicks],
         *,
         axes: str | None = None,
-        spacing: Sequence[float] | None = None,
+        voxel_size: Sequence[float] | None = None,
         progress: ProgressCallback | None = None,
     ) -> Self:
         """Go on training, with fewer steps than `fit`; the first call, and one that brings a new class, is a `fit`.
 
-        Give all clicks that shall count, old and new: what is not given can be forgotten. Where these clicks tell that
-        images should be looked at more coarsely or finely than so far, it trains from nothing too.
+        Give all clicks that shall count, old and new: what is not given can be forgotten.
 
         Parameters
         ----------
-        images, labels, axes, spacing, progress
-            As for `fit`; the spacing stays that of the `fit` which is gone on from.
+        images, labels, axes, voxel_size, progress
+            As for `fit`; the voxel size stays that of the `fit` which is gone on from.
 
         Returns
         -------
@@ -220,25 +226,25 @@ class PixelClassifier:
         ImageError, ClicksError
             As for `fit`.
         """
-        tensors, clicks = examples_of(images, labels, axes, self._device)
+        sources, clicks = examples_of(images, labels, axes)
         present = {number for part in clicks for number in part.present}
         if self._model is None or not present <= set(self._model.classes):
-            return self.fit(images, labels, axes=axes, spacing=spacing, progress=progress)
+            return self.fit(sources, clicks, voxel_size=voxel_size, progress=progress)
         check_trainable(clicks)
-        check_same_kind(tensors, self._model)
+        check_same_kind(sources, self._model)
         seed = self.seed + sum(len(part) for part in clicks)
-        steps = continue_model(self._model, tensors, clicks, self._settings, seed=seed)
+        steps = continue_model(self._model, sources, clicks, self._settings, seed=seed)
         self._keep(run_to_end(steps, progress), clicks)
         return self
 
     def predict_proba(
-        self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
+        self, image: ImageLike, *, axes: str | None = None, progress: ProgressCallback | None = None
     ) -> FloatArray:
         """Return the probability of every class in every pixel.
 
         Parameters
         ----------
-        image : ndarray of shape (Y, X), (Y, X, C) or (C, Y, X), or a volume with a Z beside these
+        image : array, path or ImageSource of shape (Y, X), (Y, X, C) or (C, Y, X), or a volume with a Z beside these
             With as many axes and channels as the training images.
         axes, progress
             As for `fit`.
@@ -253,17 +259,20 @@ class PixelClassifier:
         NotFittedError
             If the classifier was not trained yet.
         ImageError
-            If the image cannot be used, has another number of channels, or is no volume where the model is for
-            volumes, or the other way round.
+            If the image cannot be used, has another number of channels, is no volume where the model is for volumes, or
+            the other way round, or if the answer does not fit into memory; `predict_to` is for such images.
         """
-        model = self._fitted()
-        tensor = image_tensor(image, axes, self._device)
-        check_same_kind([tensor], model)
-        statistics = used_statistics(binned(tensor, model.binning), model.statistics, self._settings)
-        return run_to_end(predict_tiles(model, tensor, statistics), progress)
+        model, source = self._fitted(), open_image(image, axes=axes)
+        check_same_kind([source], model)
+        shape = (len(model.classes), *source.shape_px)
+        check_fits(shape, 4, source.name)
+        sink = ArraySink(np.empty(shape, np.float32))
+        self.predict_to(source, sink, progress=progress)
+        found: FloatArray = sink.array
+        return found
 
     def predict(
-        self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
+        self, image: ImageLike, *, axes: str | None = None, progress: ProgressCallback | None = None
     ) -> AnyArray:
         """Return the most probable class of every pixel.
 
@@ -282,14 +291,52 @@ class PixelClassifier:
         NotFittedError, ImageError
             As for `predict_proba`.
         """
-        return class_numbers(self.predict_proba(image, axes=axes, progress=progress), self.classes_)
+        model, source = self._fitted(), open_image(image, axes=axes)
+        check_same_kind([source], model)
+        dtype = class_dtype(self.classes_)
+        check_fits(source.shape_px, dtype.itemsize, source.name)
+        found: AnyArray = np.empty(source.shape_px, dtype)
+        self.predict_to(source, ClassSink(ArraySink(found), self.classes_), progress=progress)
+        return found
 
-    def look(
-        self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
-    ) -> FirstLook | VolumeLook | None:
-        """Embed an image, so that its clicks can be answered within a blink, before any training.
+    def predict_to(
+        self,
+        image: ImageLike,
+        sink: RegionSink,
+        *,
+        axes: str | None = None,
+        memory_bytes: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        """Classify an image of any size, tile by tile, straight into where the answers are kept.
 
-        Of a volume, slices are embedded when they are clicked, and only they are answered in.
+        Parameters
+        ----------
+        image, axes, progress
+            As for `predict_proba`.
+        sink : RegionSink
+            Gets the probabilities (K, *region) of each tile once; it is not closed. Around
+            `clicktrain.ClassSink` it gets class numbers.
+        memory_bytes : int, optional
+            What the work may take beside the image's own cache; tiles are as large as that allows, up to a size beyond
+            which they gain nothing.
+
+        Raises
+        ------
+        NotFittedError, ImageError
+            As for `predict_proba`.
+        """
+        model, source = self._fitted(), open_image(image, axes=axes)
+        check_same_kind([source], model)
+        tile_px = tile_shape(model, source.shape_px, memory_bytes)
+        run_to_end(predict_image(model, source, self._settings.network, sink, tile_px=tile_px), progress)
+
+    def embed(
+        self, image: ImageLike, *, axes: str | None = None, progress: ProgressCallback | None = None
+    ) -> ImageEmbedding | None:
+        """Embed an image, so that clicks segment it within a blink, before any training.
+
+        Of a volume, slices are embedded when they are clicked, and only they are answered.
 
         Parameters
         ----------
@@ -298,8 +345,8 @@ class PixelClassifier:
 
         Returns
         -------
-        FirstLook, VolumeLook or None
-            `look.predict_proba(clicks)` answers; None without a pretrained part, or where the embedding of all pixels
+        ImageEmbedding or None
+            `embedding.segment(clicks)` answers; None without a pretrained part, or where the embedding of all pixels
             of an image would take more than 1 GB.
 
         Raises
@@ -309,17 +356,18 @@ class PixelClassifier:
         """
         if not self._settings.network.pretrained:
             return None
-        tensor = image_tensor(image, axes, self._device)
-        settings = self._settings_for(tensor.ndim - 1)
-        statistics, postprocess = used_statistics(tensor, None, settings), settings.postprocess
-        head = EmbeddedHead.packaged(self._device)
-        if tensor.ndim == 4:
-            return look_into(head, tensor, statistics, postprocess)
-        told = self._settings.network.position_encoding
-        if embedded_bytes(tensor, told=told) > MOST_BYTES:
+        source = open_image(image, axes=axes)
+        return run_to_end(self._embed(source, self._settings_for(len(source.shape_px))), progress)
+
+    def _embed(self, source: ImageSource, settings: Preset) -> Generator[Progress, None, ImageEmbedding | None]:
+        with_codes = settings.network.position_encoding
+        flat = len(source.shape_px) == 2
+        if flat and embedding_bytes(source.shape_px, with_position_codes=with_codes) > MOST_BYTES:
             return None
-        overview = overview_of(tensor, head) if told else None
-        return run_to_end(look_at(head, tensor, statistics, postprocess, overview=overview), progress)
+        head = EmbeddedHead.packaged(self._device)
+        steps = measure_constants(source, settings.network, head=head)
+        constants = yield from as_progress(Progress("features", 0, 1), steps)
+        return (yield from embed_image(head, source, constants, settings.postprocess))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model into one file, whole or not at all.
@@ -405,7 +453,7 @@ class PixelClassifier:
             position_encoding=position_encoding,
         )
         classifier.preset = summary.preset
-        classifier._model = FittedModel.restored(summary, weights, classifier._device, name)
+        classifier._model = PixelModel.restored(summary, weights, classifier._device, name)
         classifier._trained_clicks = summary.clicks
         classifier.class_infos = summary.classes
         return classifier
@@ -423,13 +471,13 @@ class PixelClassifier:
             self.preset, pretrained=self.pretrained, ndim=ndim, position_encoding=self.position_encoding
         )
 
-    def _fitted(self) -> FittedModel:
+    def _fitted(self) -> PixelModel:
         if self._model is None:
             raise NotFittedError(
                 "the classifier must be trained before it is used, got no training yet. Call fit first."
             )
         return self._model
 
-    def _keep(self, model: FittedModel, clicks: Sequence[Clicks]) -> None:
+    def _keep(self, model: PixelModel, clicks: Sequence[Clicks]) -> None:
         self._model = model
         self._trained_clicks = count_clicks(clicks)

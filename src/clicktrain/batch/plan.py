@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from clicktrain.errors import StorageError
 
@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["PredictJob", "plan_outputs", "refuse_existing", "refuse_one_output_twice", "refuse_to_replace_inputs"]
+__all__ = [
+    "OutputFormat",
+    "PredictJob",
+    "plan_outputs",
+    "refuse_existing",
+    "refuse_one_output_twice",
+    "refuse_to_replace_inputs",
+]
+
+OutputFormat = Literal["auto", "tiff", "ome-zarr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +51,11 @@ def plan_outputs(
     classes: bool = True,
     probabilities: bool = True,
     overwrite: bool = False,
+    file_format: OutputFormat = "auto",
 ) -> list[PredictJob]:
     """Name the outputs of every input: `STEM_classes.tif` and `STEM_probabilities.tif` in one folder.
+
+    STEM of `a.ome.zarr` is `a`.
 
     Parameters
     ----------
@@ -54,6 +66,8 @@ def plan_outputs(
         Which results are wanted.
     overwrite : bool
         Whether outputs that exist may be replaced.
+    file_format : {"auto", "tiff", "ome-zarr"}
+        "auto" writes OME-Zarr for what is Zarr and TIFF for all else.
 
     Returns
     -------
@@ -68,14 +82,15 @@ def plan_outputs(
     """
     if not (classes or probabilities):
         raise StorageError("classes, probabilities or both must be written, got neither. Switch one of them on.")
-    refuse_one_output_twice(inputs, [path.stem for path in inputs])
+    refuse_one_output_twice(inputs, [_stem(path) for path in inputs])
+    endings = [_ending(path, file_format) for path in inputs]
     jobs = [
         PredictJob(
             path,
-            out_dir / f"{path.stem}_classes.tif" if classes else None,
-            out_dir / f"{path.stem}_probabilities.tif" if probabilities else None,
+            out_dir / f"{_stem(path)}_classes{ending}" if classes else None,
+            out_dir / f"{_stem(path)}_probabilities{ending}" if probabilities else None,
         )
-        for path in inputs
+        for path, ending in zip(inputs, endings, strict=True)
     ]
     outputs = [output for job in jobs for output in job.outputs]
     refuse_to_replace_inputs(inputs, outputs)
@@ -116,3 +131,12 @@ def refuse_existing(outputs: Iterable[Path]) -> None:
             f"outputs must not exist yet, got `{existing[0]}`{more}. "
             "Allow to overwrite (--overwrite), or choose another folder."
         )
+
+
+def _stem(path: Path) -> str:
+    return path.stem.removesuffix(".ome")
+
+
+def _ending(path: Path, file_format: OutputFormat) -> str:
+    as_zarr = path.is_dir() if file_format == "auto" else file_format == "ome-zarr"
+    return ".ome.zarr" if as_zarr else ".tif"

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from clicktrain.batch.attempts import attempt
-from clicktrain.images.files import read_image
-from clicktrain.inference.pixels.summaries import class_numbers
-from clicktrain.stores.tiff import write_tiff
-from clicktrain.stores.whole_files import move_into_place
+from clicktrain.batch.outputs import open_outputs
+from clicktrain.images.source import open_image
+from clicktrain.stores.sinks import whole_or_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from clicktrain.batch.plan import PredictJob
     from clicktrain.config import ClassInfo
     from clicktrain.progress import ProgressCallback
-    from clicktrain.types import AnyArray, FloatArray, IntArray
+    from clicktrain.stores.sinks import RegionSink
+    from clicktrain.types import IntArray
 
 __all__ = ["BatchProgress", "FileResult", "PixelModel", "predict_files"]
 
@@ -37,10 +36,15 @@ class PixelModel(Protocol):
     def class_infos(self) -> Sequence[ClassInfo]:
         """Name and colour of each class, in the order of `classes_`."""
 
-    def predict_proba(
-        self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
-    ) -> FloatArray:
-        """Return class probabilities of shape (K, [Z,] Y, X)."""
+    def predict_to(
+        self,
+        image: Any,
+        sink: RegionSink,
+        *,
+        memory_bytes: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        """Give the probabilities (K, *region) of an image's tiles to a sink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ def predict_files(
     on_progress: Callable[[BatchProgress], None] | None = None,
     *,
     axes: str | None = None,
+    memory_bytes: int | None = None,
 ) -> list[FileResult]:
     """Classify every pixel of many files.
 
@@ -100,6 +105,8 @@ def predict_files(
         Called within and after each file; if it raises, the batch stops, and what is written stays whole.
     axes : str, optional
         Axes of all images, where the files do not tell them.
+    memory_bytes : int, optional
+        What the work on an image may take.
 
     Returns
     -------
@@ -120,7 +127,7 @@ def predict_files(
     for index, job in enumerate(jobs):
         report(index, job.input, 0.0)
         start_s = time.perf_counter()
-        work = partial(_predict_file, classifier, job, axes, partial(report, index, job.input))
+        work = partial(_predict_file, classifier, job, axes, memory_bytes, partial(report, index, job.input))
         _, error = attempt(job.input, work)
         seconds = time.perf_counter() - start_s
         results.append(FileResult(job.input, () if error else job.outputs, error, seconds))
@@ -129,35 +136,17 @@ def predict_files(
 
 
 def _predict_file(
-    classifier: PixelModel, job: PredictJob, axes: str | None, on_fraction: Callable[[float], None]
+    classifier: PixelModel,
+    job: PredictJob,
+    axes: str | None,
+    memory_bytes: int | None,
+    on_fraction: Callable[[float], None],
 ) -> None:
-    image = read_image(job.input, axes=axes)
-    probabilities = classifier.predict_proba(
-        image.array, axes=image.axes, progress=lambda step: on_fraction(step.fraction)
-    )
-    axes = "ZYX"[1 - probabilities.ndim :]
-    names = {str(info.number): info.name for info in classifier.class_infos}
-    staged: dict[Path, Path] = {}
+    source = open_image(job.input, axes=axes)
     try:
-        if job.probabilities is not None:
-            staged[job.probabilities] = _beside(job.probabilities)
-            write_tiff(staged[job.probabilities], probabilities, f"C{axes}", {"class_names": list(names.values())})
-        if job.classes is not None:
-            staged[job.classes] = _beside(job.classes)
-            numbers = class_numbers(probabilities, classifier.classes_)
-            write_tiff(staged[job.classes], numbers, axes, {"class_names": names})
-        # Half a result would look like a whole one to whoever counts files, so none appears before all are there.
-        for output, beside in staged.items():
-            move_into_place(beside, output)
+        with whole_or_absent(open_outputs(job, source, classifier.class_infos)) as sink:
+            classifier.predict_to(
+                source, sink, memory_bytes=memory_bytes, progress=lambda step: on_fraction(step.fraction)
+            )
     finally:
-        _remove(staged.values())
-
-
-def _beside(output: Path) -> Path:
-    return output.with_name(f".clicktrain-new-{output.name}")
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        with suppress(OSError):
-            path.unlink()
+        source.close()

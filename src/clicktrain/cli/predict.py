@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clicktrain.batch.plan import OutputFormat  # noqa: TC001
 from clicktrain.cli.options import Axes, Device  # noqa: TC001
 from clicktrain.cli.shell import SOME_FAILED, complain, progress_bar
 
@@ -19,25 +20,43 @@ __all__ = ["predict"]
 
 def predict(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    inputs: Annotated[list[str], typer.Argument(help="Image files, folders or patterns: PNG, JPEG, TIFF, NPY.")],
+    inputs: Annotated[
+        list[str], typer.Argument(help="Images: files, folders or patterns; TIFF, OME-Zarr, NPY, PNG, JPEG.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; it is made if need be.")],
-    probabilities: Annotated[
-        bool, typer.Option(help="Write STEM_probabilities.tif, a page per class, or per class and slice.")
-    ] = True,
-    classes: Annotated[bool, typer.Option(help="Write STEM_classes.tif, class numbers.")] = True,
+    probabilities: Annotated[bool, typer.Option(help="Write STEM_probabilities, a channel per class.")] = True,
+    classes: Annotated[bool, typer.Option(help="Write STEM_classes, class numbers.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
+    file_format: Annotated[
+        OutputFormat,
+        typer.Option(
+            "--format", help='Of the results; "auto" is OME-Zarr for what is OME-Zarr, and TIFF for all else.'
+        ),
+    ] = "auto",
     axes: Axes = None,
     device: Device = "auto",
+    memory: Annotated[
+        str | None,
+        typer.Option(help='What the program may take, such as "2GB"; by default half of what is free.'),
+    ] = None,
 ) -> None:
     """Classify every pixel of images.
 
     The exit code is 0 if every image was done, 1 if some were not, 2 if nothing could be started.
     """
     from clicktrain.batch.plan import plan_outputs
-    from clicktrain.images.discovery import expand_inputs
+    from clicktrain.cli.memory import parse_bytes, room_for_work
+    from clicktrain.images.lists import expand_images
 
-    paths = expand_inputs(inputs)
-    jobs = plan_outputs(paths, output, classes=classes, probabilities=probabilities, overwrite=overwrite)
+    most_bytes = None if memory is None else parse_bytes(memory)
+    jobs = plan_outputs(
+        expand_images(inputs),
+        output,
+        classes=classes,
+        probabilities=probabilities,
+        overwrite=overwrite,
+        file_format=file_format,
+    )
 
     from clicktrain.api import PixelClassifier
     from clicktrain.batch.run import predict_files
@@ -49,7 +68,11 @@ def predict(
     start_s = time.perf_counter()
     with progress_bar("predicting") as show:
         results = predict_files(
-            classifier, jobs, lambda step: show(step.fraction, f"{step.done}/{step.total} {step.path.name}"), axes=axes
+            classifier,
+            jobs,
+            lambda step: show(step.fraction, f"{step.done}/{step.total} {step.path.name}"),
+            axes=axes,
+            memory_bytes=room_for_work(most_bytes),
         )
     _summarise(results, output, time.perf_counter() - start_s)
 

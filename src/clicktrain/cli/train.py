@@ -12,20 +12,22 @@ from clicktrain.cli.options import Axes, Device  # noqa: TC001
 from clicktrain.cli.outputs import check_model_output
 from clicktrain.cli.shell import progress_bar
 from clicktrain.config import PresetName, default_class
-from clicktrain.errors import ClicksError, ImageError
+from clicktrain.errors import ClicksError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clicktrain.annotations.clicks import Clicks
     from clicktrain.config import ClassInfo
-    from clicktrain.types import FloatArray
+    from clicktrain.images.source import ImageSource
 
 __all__ = ["train"]
 
 
 def train(
-    images: Annotated[list[str], typer.Argument(help="Image files, folders or patterns: PNG, JPEG, TIFF, NPY.")],
+    images: Annotated[
+        list[str], typer.Argument(help="Images: files, folders or patterns; TIFF, OME-Zarr, NPY, PNG, JPEG.")
+    ],
     clicks: Annotated[
         list[str],
         typer.Option(
@@ -34,7 +36,7 @@ def train(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write, ends in .clicktrain.")],
     axes: Axes = None,
-    spacing: Annotated[
+    voxel_size: Annotated[
         tuple[float, float, float] | None,
         typer.Option(help="Distance of a volume's pixels along z, y and x, in any unit; by default all alike."),
     ] = None,
@@ -51,10 +53,10 @@ def train(
 ) -> None:
     """Train a model on clicked pixels."""
     from clicktrain.cli.pairs import pair_clicks
-    from clicktrain.images.discovery import expand_inputs
+    from clicktrain.images.lists import expand_images
 
     check_model_output(output, overwrite=overwrite)
-    found = expand_inputs(images)
+    found = expand_images(images)
     pairs = pair_clicks(found, clicks)
     examples = [_read_example(image, file, axes) for image, file in pairs]
     infos = _class_infos([part for _, part in examples], class_names)
@@ -68,33 +70,21 @@ def train(
         classifier.fit(
             [image for image, _ in examples],
             [part for _, part in examples],
-            axes=_inner_axes([image for image, _ in examples]),
-            spacing=spacing,
+            voxel_size=voxel_size,
             progress=lambda step: show(step.fraction, step.stage),
         )
     seconds = time.perf_counter() - start_s
     classifier.save(output)
-    _tell([part for _, part in examples], infos, len(found), seconds, classifier.summary().binning_text)
+    _tell([part for _, part in examples], infos, len(found), seconds)
     typer.echo(f"model      {output}")
 
 
-def _read_example(image_path: Path, clicks_path: Path, axes: str | None) -> tuple[FloatArray, Clicks]:
+def _read_example(image_path: Path, clicks_path: Path, axes: str | None) -> tuple[ImageSource, Clicks]:
     from clicktrain.annotations.files import read_clicks
-    from clicktrain.images.axes import to_channels_first
-    from clicktrain.images.files import read_image
+    from clicktrain.images.source import open_image
 
-    file = read_image(image_path, axes=axes)
-    try:
-        image = to_channels_first(file.array, file.axes)
-    except ImageError as error:
-        raise ImageError(f"`{image_path}`: {error}") from error
-    return image, read_clicks(clicks_path, image.shape[1:])
-
-
-def _inner_axes(images: Sequence[FloatArray]) -> str:
-    if len({image.ndim for image in images}) > 1:
-        raise ImageError("images must be all 2D or all volumes, got both. Train a model for each.")
-    return "CYX" if images[0].ndim == 3 else "CZYX"
+    image = open_image(image_path, axes=axes)
+    return image, read_clicks(clicks_path, image.shape_px)
 
 
 def _class_infos(clicks: Sequence[Clicks], class_names: str | None) -> list[ClassInfo]:
@@ -109,10 +99,10 @@ def _class_infos(clicks: Sequence[Clicks], class_names: str | None) -> list[Clas
     return [info.model_copy(update={"name": name}) for info, name in zip(infos, names, strict=True)]
 
 
-def _tell(clicks: Sequence[Clicks], infos: Sequence[ClassInfo], n_found: int, seconds: float, sees: str) -> None:
+def _tell(clicks: Sequence[Clicks], infos: Sequence[ClassInfo], n_found: int, seconds: float) -> None:
     without = n_found - len(clicks)
     typer.echo(f"images     {len(clicks)}" + (f" ({without} more have no clicks and were left out)" if without else ""))
     for info in infos:
         n_px = sum(part.count(info.number) for part in clicks)
         typer.echo(f"class {info.number:<4} {info.name}: {n_px} clicked pixels")
-    typer.echo(f"trained    in {seconds:.1f} s" + (f", {sees}" if sees else ""))
+    typer.echo(f"trained    in {seconds:.1f} s")

@@ -87,13 +87,13 @@ class ImageNetworkConfig(Frozen):
     ] = 0
 
     @property
-    def spacing_px(self) -> int:
+    def distance_px(self) -> int:
         """Distance between neighbouring patches at most, in pixels."""
         return self.stride_px or self.patch_px
 
     @model_validator(mode="after")
     def _patches_leave_no_gaps(self) -> Self:
-        if self.spacing_px > self.patch_px:
+        if self.distance_px > self.patch_px:
             raise ValueError("stride_px must be at most patch_px, or pixels between the patches would not count")
         return self
 

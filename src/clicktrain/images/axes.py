@@ -1,23 +1,19 @@
-"""Axis order: arrays as they come become `(C, [Z,] Y, X)` float32 here and nowhere else."""
+"""What the axes of a stored array are, and which part of it is one image."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from clicktrain.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
+__all__ = ["guess_axes", "image_axes"]
 
-    from clicktrain.types import AnyArray, FloatArray
-
-__all__ = ["check_image", "drop_singletons", "guess_axes", "to_channels_first"]
-
-_KNOWN = frozenset("CZYX")
+# Of these at most one each; all others must be of length 1, but for time, of which one frame is taken.
+_SPATIAL = "ZYX"
+_IDLE = "_"
 
 
 def guess_axes(shape: Sequence[int]) -> str:
@@ -48,100 +44,71 @@ def guess_axes(shape: Sequence[int]) -> str:
     )
 
 
-def drop_singletons(array: AnyArray, axes: str) -> tuple[AnyArray, str]:
-    """Take away axes of length 1 that are not rows, columns or channels: a stack of one plane is a plane.
-
-    Returns
-    -------
-    array : ndarray
-        View of `array`.
-    axes : str
-        Names of the axes that are left.
-    """
-    if len(axes) != array.ndim:
-        raise ImageError(f"axes must name each of the image's {array.ndim} axes, got {axes!r} for shape {array.shape}.")
-    idle = tuple(i for i, name in enumerate(axes) if name not in "CYX" and array.shape[i] == 1)
-    return array.squeeze(idle), "".join(name for i, name in enumerate(axes) if i not in idle)
-
-
-def check_image(array: AnyArray, axes: str) -> None:
-    """Refuse an image that cannot be learned from or classified.
+def image_axes(shape: Sequence[int], axes: str | None, *, frame: int | None = None) -> str:
+    """Name the axes of one image in an array.
 
     Parameters
     ----------
-    array : ndarray with axes in the order of `axes`
-        Any type; only real numbers pass.
-    axes : str
-        Name of each axis, of "C", "Z", "Y", "X".
+    shape : sequence of int
+    axes : str, optional
+        One letter per axis, or per axis that is longer than 1; guessed if not given.
+    frame : int, optional
+        Which time point is taken, if there are several.
+
+    Returns
+    -------
+    str
+        One letter per axis: of "C", "Z", "Y", "X" and "T", the last only where a frame is taken; "_" for axes of
+        length 1 that say nothing. A stack of one plane is a plane.
 
     Raises
     ------
     ImageError
-        If the axes do not fit, the values are no real numbers, or the image is empty, constant or not finite.
+        If the axes do not fit the shape, are of unknown meaning, or name a stack over time of which no frame is taken.
     """
-    _check_axes(array.shape, axes)
-    if array.dtype.kind not in "buif":
-        raise ImageError(f"image must hold real numbers, got dtype {array.dtype}. Convert it to a number type first.")
-    if array.size == 0:
-        raise ImageError(f"image must have at least one pixel, got shape {array.shape}.")
-    low, high = array.min(), array.max()
-    if not np.isfinite([low, high]).all():
-        bad = int(array.size - np.isfinite(array).sum())
-        raise ImageError(f"image must be finite, got {bad} values that are NaN or infinite. Replace them first.")
-    if low == high:
+    names = _one_per_axis(shape, (axes or guess_axes(shape)).upper())
+    names = "".join(_IDLE if n == 1 and name not in "CYX" else name for name, n in zip(names, shape, strict=True))
+    used = names.replace(_IDLE, "")
+    unknown = [name for name in used if name not in "CYXZT"]
+    if unknown:
         raise ImageError(
-            f"image must have contrast, got {low} in every pixel. Check that it is the right file or layer."
+            f"axes must be known, got {used} for shape {tuple(shape)}, where {unknown[0]} could be anything. "
+            'Give the axes, for example "CYX" for channels or "ZYX" for a volume.'
         )
+    _check_frame(names, shape, frame)
+    if len(set(used)) != len(used) or not {"Y", "X"} <= set(used):
+        raise _bad_axes(shape, used)
+    if 0 in shape:
+        raise ImageError(f"image must have at least one pixel, got shape {tuple(shape)}.")
+    return names
 
 
-def to_channels_first(array: ArrayLike, axes: str) -> FloatArray:
-    """Check an image and bring it into the one order used inside.
-
-    Parameters
-    ----------
-    array : array_like with axes in the order of `axes`
-        bool, integer or float, any byte order.
-    axes : str
-        Name of each axis: "Y" and "X", and at most once "C" and "Z". Others only with length 1; so is a volume of one
-        slice a plane.
-
-    Returns
-    -------
-    ndarray of shape (C, [Z,] Y, X), float32
-        C-contiguous, values as they are. Whole numbers beyond 2**24 are rounded to float32.
-
-    Raises
-    ------
-    ImageError
-        If the image cannot be used; see `check_image`.
-    """
-    image, names = drop_singletons(np.asarray(array), axes.upper())
-    check_image(image, names)
-    if "C" not in names:
-        image, names = image[np.newaxis], f"C{names}"
-    moved = image.transpose([names.index(name) for name in "CZYX" if name in names])
-    with np.errstate(over="ignore"):
-        values = moved.astype(np.float32, order="C")
-    _check_still_usable(values)
-    return values
+def _one_per_axis(shape: Sequence[int], names: str) -> str:
+    if len(names) == len(shape):
+        return names
+    wide = [size > 1 for size in shape]
+    if len(names) != sum(wide):
+        raise _bad_axes(shape, names)
+    # Axes given by hand need not name those of length 1.
+    left = iter(names)
+    return "".join(next(left) if named else _IDLE for named in wide)
 
 
-def _check_axes(shape: tuple[int, ...], axes: str) -> None:
-    if "T" in axes:
+def _check_frame(names: str, shape: Sequence[int], frame: int | None) -> None:
+    if "T" not in names:
+        return
+    n_frames = shape[names.index("T")]
+    if frame is None:
         raise ImageError(
-            f"image must be of one time point, got a stack with axes {axes} and shape {shape}. "
-            "Give one time point at a time."
+            f"image must be of one time point, got a stack with axes {names.replace(_IDLE, '')} and shape "
+            f"{tuple(shape)}. Give one time point at a time."
         )
-    if len(axes) != len(shape) or len(set(axes)) != len(axes) or not {"Y", "X"} <= set(axes) <= _KNOWN:
-        raise ImageError(
-            f'axes must name each axis once, "Y" and "X" and at most one "C" and one "Z", '
-            f'got {axes!r} for shape {shape}. Give for example "YX", "YXC", "CYX" or "ZYX".'
-        )
+    if not 0 <= frame < n_frames:
+        raise ImageError(f"frame must be a number from 0 to {n_frames - 1}, got {frame}.")
 
 
-def _check_still_usable(values: FloatArray) -> None:
-    low, high = values.min(), values.max()
-    if not np.isfinite([low, high]).all():
-        raise ImageError("image must fit into float32, got values beyond 3.4e38. Rescale it first.")
-    if low == high:
-        raise ImageError("image must have contrast, got differences too small for float32. Subtract its mean first.")
+def _bad_axes(shape: Sequence[int], names: str) -> ImageError:
+    return ImageError(
+        f'axes must name each axis once, "Y" and "X" and at most one "C" and one "Z", '
+        f'got {names!r} for shape {tuple(shape)}. Give for example "YX", "YXC", "CYX" or "ZYX".'
+    )

@@ -1,10 +1,11 @@
-"""One opener per file format for reading regions; what has no regions is read whole."""
+"""One opener per file format: arrays of which regions can be cut, at all resolutions that the file holds."""
 
 from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import tifffile
@@ -16,31 +17,50 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from clicktrain.images.regions import Sliceable
-
-__all__ = ["StoredImage", "is_zarr", "open_stored"]
+__all__ = ["OpenArrays", "Sliceable", "is_zarr", "open_file"]
 
 _ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 
 
-class StoredImage(NamedTuple):
-    """An open file.
+class Sliceable(Protocol):
+    """What regions are cut from: an ndarray, a memory map, a zarr or dask array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        ...
+
+    @property
+    def dtype(self) -> Any:
+        """Number type of the values."""
+        ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class OpenArrays:
+    """What an image is stored as.
 
     Parameters
     ----------
-    values : Sliceable
+    levels : tuple of Sliceable
+        Full resolution first.
     axes : str or None
         One letter per axis; None where the format does not tell.
     kind : str
-        Name of the format, for errors.
+        Name of the format, for errors; empty for arrays that were given.
     n_samples : int or None
         Channels that count, the first ones; None for all.
+    scale : tuple of float, optional
+        Distance of neighbouring pixels along each axis, as the format tells it.
     """
 
-    values: Sliceable
+    levels: tuple[Sliceable, ...]
     axes: str | None
-    kind: str
+    kind: str = ""
     n_samples: int | None = None
+    scale: tuple[float, ...] | None = None
 
 
 def is_zarr(path: Path) -> bool:
@@ -49,8 +69,8 @@ def is_zarr(path: Path) -> bool:
 
 
 @contextmanager
-def open_stored(path: Path) -> Iterator[StoredImage]:
-    """Open a TIFF, Zarr, NPY, PNG or JPEG image at full resolution.
+def open_file(path: Path) -> Iterator[OpenArrays]:
+    """Open a TIFF, Zarr, NPY, PNG or JPEG image.
 
     Raises
     ------
@@ -58,6 +78,11 @@ def open_stored(path: Path) -> Iterator[StoredImage]:
         If the file cannot be read from the disk.
     ImageError
         If it is damaged or of another kind.
+
+    Notes
+    -----
+    Of TIFF, Zarr and NPY files the chunks under a region are read, no more. PNG and JPEG know no regions: they are
+    decoded whole while they are open. So is each strip of a compressed TIFF, even if it is the whole image.
     """
     if path.is_dir():
         yield _open_zarr(path)
@@ -69,25 +94,27 @@ def open_stored(path: Path) -> Iterator[StoredImage]:
             yield stored
     elif suffix == ".npy":
         with explained(path, "NPY"):
+            # A memory map never unpickles and checks the length before anything is allocated.
             values = np.lib.format.open_memmap(path, mode="r")
-        yield StoredImage(values, None, "NPY")
+        yield OpenArrays((values,), None, "NPY")
     else:
-        yield StoredImage(*read_raw(path), "PNG or JPEG")
+        raw = read_raw(path)
+        yield OpenArrays((raw.array,), raw.axes, "PNG or JPEG")
 
 
 @contextmanager
-def _open_tiff(path: Path) -> Iterator[StoredImage]:
+def _open_tiff(path: Path) -> Iterator[OpenArrays]:
     with explained(path, "TIFF"):
         file = tifffile.TiffFile(path)
     with file:
         with explained(path, "TIFF"):
             check_whole_tiff(file)
             series = file.series[0]
-            values, axes = _tiff_values(path, series), series.axes
-            samples = None
+            levels = tuple(_tiff_values(path, level) for level in series.levels)
+            axes, samples = series.axes, None
             if "S" in axes and ends_in_alpha(series):
                 samples = series.shape[axes.index("S")] - 1
-        yield StoredImage(values, axes if "C" in axes else axes.replace("S", "C"), "TIFF", samples)
+        yield OpenArrays(levels, axes if "C" in axes else axes.replace("S", "C"), "TIFF", samples)
 
 
 def _tiff_values(path: Path, series: tifffile.TiffPageSeries) -> Sliceable:
@@ -98,12 +125,11 @@ def _tiff_values(path: Path, series: tifffile.TiffPageSeries) -> Sliceable:
         return np.memmap(
             path, series.dtype.newbyteorder(series.keyframe.parent.byteorder), "r", series.dataoffset, series.shape
         )
-    store = series.aszarr(level=0)
-    values: Sliceable = zarr.open_array(store, mode="r")
+    values: Sliceable = zarr.open_array(series.aszarr(level=0), mode="r")
     return values
 
 
-def _open_zarr(path: Path) -> StoredImage:
+def _open_zarr(path: Path) -> OpenArrays:
     import zarr
 
     if not is_zarr(path):
@@ -111,12 +137,13 @@ def _open_zarr(path: Path) -> StoredImage:
     with explained(path, "Zarr"):
         node = zarr.open(path, mode="r")
         if isinstance(node, zarr.Array):
-            return StoredImage(node, _array_axes(node), "Zarr")
+            return OpenArrays((node,), _array_axes(node), "Zarr")
         scales = _multiscales(path, dict(node.attrs))
-        values = node[scales["datasets"][0]["path"]]
-        if not isinstance(values, zarr.Array):
-            raise ValueError("the first dataset is no array")
-        return StoredImage(values, _ome_axes(scales), "OME-Zarr")
+        found = [node[dataset["path"]] for dataset in scales["datasets"]]
+        levels = tuple(level for level in found if isinstance(level, zarr.Array))
+        if not levels or len(levels) < len(found):
+            raise ValueError("a dataset is no array")
+        return OpenArrays(levels, _ome_axes(scales), "OME-Zarr", scale=_ome_scale(scales))
 
 
 def _multiscales(path: Path, attributes: dict[str, Any]) -> dict[str, Any]:
@@ -132,6 +159,14 @@ def _ome_axes(scales: dict[str, Any]) -> str | None:
     if not axes:
         return None
     return "".join(str(axis["name"] if isinstance(axis, dict) else axis)[0].upper() for axis in axes)
+
+
+def _ome_scale(scales: dict[str, Any]) -> tuple[float, ...] | None:
+    """Distance of the full resolution's pixels along every axis."""
+    for transform in scales["datasets"][0].get("coordinateTransformations", ()):
+        if transform.get("type") == "scale":
+            return tuple(float(step) for step in transform["scale"])
+    return None
 
 
 def _array_axes(values: Any) -> str | None:

@@ -1,22 +1,32 @@
-"""Writing results as TIFF."""
+"""Results as TIFF files."""
 
 from __future__ import annotations
 
+import shutil
+from math import prod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tifffile
 
-from clicktrain.stores.whole_files import write_whole
+from clicktrain.stores.scratch import beside
+from clicktrain.stores.sinks import ArraySink
+from clicktrain.stores.whole_files import explaining, move_into_place, remove, write_beside, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from clicktrain.geometry.region import Region
     from clicktrain.types import AnyArray
 
-__all__ = ["write_tiff"]
+__all__ = ["TiffSink", "write_tiff"]
 
 _CLASSIC_TIFF_LIMIT_BYTES = 2**31
+# Results up to this size are put together in memory. Larger ones are kept in a scratch folder until the file is
+# written, and pages beyond this size are written in tiles, which not every reader knows.
+_MEMORY_BYTES = 1 << 26
+_TILE_PX = 512
 
 
 def write_tiff(path: Path, array: AnyArray, axes: str, metadata: Mapping[str, Any] | None = None) -> None:
@@ -38,15 +48,117 @@ def write_tiff(path: Path, array: AnyArray, axes: str, metadata: Mapping[str, An
     StorageError
         If the file cannot be written.
     """
+    write_whole(path, lambda target: _write(target, array, array.shape, array.dtype, axes, metadata))
 
-    def write(target: Path) -> None:
-        tifffile.imwrite(
-            target,
-            array,
-            photometric="minisblack",
-            compression="zlib",
-            bigtiff=array.nbytes > _CLASSIC_TIFF_LIMIT_BYTES,
-            metadata={"axes": axes, **(metadata or {})},
-        )
 
-    write_whole(path, write)
+class TiffSink:
+    """Keeps an image in a TIFF file, which is there once the sink is closed and not before.
+
+    Parameters
+    ----------
+    path : Path
+        An ordinary file there is replaced.
+    shape : sequence of int
+        Of the whole array, in the order of `axes`.
+    dtype : numpy.dtype
+    axes : str
+        "YX", "CYX", "ZYX" or "CZYX".
+    metadata : mapping, optional
+        JSON values for the ImageDescription.
+
+    Raises
+    ------
+    StorageError
+        From `write` on, if something cannot be written; nothing is left behind after `abort`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        shape: Sequence[int],
+        dtype: np.dtype[Any],
+        axes: str,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._path, self._axes, self._metadata = path, axes, metadata
+        self._shape, self._dtype = tuple(shape), np.dtype(dtype)
+        self._scratch: Path | None = None
+        self._prepared: Path | None = None
+        self._values: Any = self._room()
+
+    def write(self, region: Region, values: AnyArray) -> None:
+        """Keep a region's values."""
+        with explaining(self._path):
+            ArraySink(self._values).write(region, values)
+
+    def prepare(self) -> None:
+        """Write the file beside its place."""
+        if self._prepared is None:
+            self._prepared = write_beside(self._path, self._write)
+
+    def close(self) -> None:
+        """Bring the file to its place."""
+        self.prepare()
+        if self._prepared is not None:
+            move_into_place(self._prepared, self._path)
+        self.abort()
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        if self._prepared is not None:
+            remove(self._prepared)
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        self._values = None
+
+    def _room(self) -> Any:
+        if prod(self._shape) * self._dtype.itemsize <= _MEMORY_BYTES:
+            return np.zeros(self._shape, self._dtype)
+        import zarr
+
+        self._scratch = beside(self._path.with_suffix(".zarr"))
+        chunks = (*(1,) * (len(self._shape) - 2), *(min(_TILE_PX, n) for n in self._shape[-2:]))
+        with explaining(self._path):
+            return zarr.create_array(self._scratch, shape=self._shape, dtype=self._dtype, chunks=chunks)
+
+    def _write(self, target: Path) -> None:
+        _write(target, self._values, self._shape, self._dtype, self._axes, self._metadata)
+
+
+def _write(
+    target: Path,
+    values: Any,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    axes: str,
+    metadata: Mapping[str, Any] | None,
+) -> None:
+    n_bytes, page_bytes = prod(shape) * dtype.itemsize, prod(shape[-2:]) * dtype.itemsize
+    options: dict[str, Any] = {
+        "photometric": "minisblack",
+        "compression": "zlib",
+        "bigtiff": n_bytes > _CLASSIC_TIFF_LIMIT_BYTES,
+        "metadata": {"axes": axes, **(metadata or {})},
+    }
+    if isinstance(values, np.ndarray):
+        tifffile.imwrite(target, values, **options)
+    elif page_bytes <= _MEMORY_BYTES:
+        tifffile.imwrite(target, _pages(values), shape=shape, dtype=dtype, **options)
+    else:
+        tile = (_TILE_PX, _TILE_PX)
+        tifffile.imwrite(target, _tiles(values), shape=shape, dtype=dtype, tile=tile, **options)
+
+
+def _pages(values: Any) -> Iterator[AnyArray]:
+    for index in np.ndindex(*values.shape[:-2]):
+        yield np.asarray(values[index])
+
+
+def _tiles(values: Any) -> Iterator[AnyArray]:
+    """Tiles of all pages, row by row; the last ones are filled up."""
+    rows, columns = values.shape[-2:]
+    for index in np.ndindex(*values.shape[:-2]):
+        for row in range(0, rows, _TILE_PX):
+            for column in range(0, columns, _TILE_PX):
+                part = np.asarray(values[(*index, slice(row, row + _TILE_PX), slice(column, column + _TILE_PX))])
+                yield np.pad(part, [(0, _TILE_PX - n) for n in part.shape])

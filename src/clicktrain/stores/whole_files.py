@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from clicktrain.errors import ClickTrainError, StorageError
+from clicktrain.stores.scratch import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["ensure_writable", "make_folder", "move_into_place", "write_whole"]
-
-_NUMBERS = itertools.count()
+__all__ = [
+    "ensure_writable",
+    "explaining",
+    "make_folder",
+    "move_into_place",
+    "remove",
+    "write_beside",
+    "write_whole",
+]
 
 _REASONS = {
     errno.ENOSPC: "there is no space left on the disk. Free some space or choose another folder",
@@ -40,30 +46,46 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     path : Path
         Where the file shall be; an ordinary file there is replaced.
     write : callable of one Path
-        Writes the whole content to the path it is given: a hidden name with the same suffix in the same folder,
-        as only a rename within one folder is atomic.
+        Writes the whole content to the path it is given, a hidden name with the same suffix in the same folder.
 
     Raises
     ------
     StorageError
         If the file cannot be written, for example because the disk is full; nothing is left behind.
     """
-    _check_target(path)
-    beside = path.parent / f".clicktrain-{os.getpid()}-{next(_NUMBERS)}{path.suffix}"
+    made = write_beside(path, write)
     try:
-        write(beside)
-        _sync(beside)
-    except ClickTrainError:
-        raise
-    except OSError as error:
-        raise _explain(path, error) from error
-    else:
-        move_into_place(beside, path)
+        move_into_place(made, path)
     finally:
-        _remove(beside)
+        remove(made)
 
 
-def move_into_place(beside: Path, path: Path) -> None:
+def write_beside(path: Path, write: Callable[[Path], None]) -> Path:
+    """Write what shall be at `path` beside it; `move_into_place` is all that is left to do.
+
+    Returns
+    -------
+    Path
+        A hidden name in the same folder.
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written; nothing is left behind.
+    """
+    _check_target(path)
+    made = beside(path)
+    try:
+        with explaining(path):
+            write(made)
+            _sync(made)
+    except BaseException:
+        remove(made)
+        raise
+    return made
+
+
+def move_into_place(made: Path, path: Path) -> None:
     """Give a file that is whole its final name, in the same folder.
 
     Raises
@@ -72,7 +94,7 @@ def move_into_place(beside: Path, path: Path) -> None:
         If it cannot be renamed; what was at `path` is as before.
     """
     try:
-        os.replace(beside, path)
+        os.replace(made, path)
     except OSError as error:
         raise _explain(path, error) from error
     _sync_folder(path.parent)
@@ -87,13 +109,12 @@ def ensure_writable(path: Path) -> None:
         If `path` cannot be written now.
     """
     _check_target(path)
-    beside = path.parent / f".clicktrain-{os.getpid()}-{next(_NUMBERS)}{path.suffix}"
+    trial = beside(path)
     try:
-        beside.touch()
-    except OSError as error:
-        raise _explain(path, error) from error
+        with explaining(path):
+            trial.touch()
     finally:
-        _remove(beside)
+        remove(trial)
 
 
 def make_folder(path: Path) -> None:
@@ -140,10 +161,22 @@ def _sync_folder(folder: Path) -> None:
     os.close(descriptor)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file if it is there."""
     # The error that led here says more than one about tidying up.
     with suppress(OSError):
         path.unlink()
+
+
+@contextmanager
+def explaining(path: Path) -> Iterator[None]:
+    """Turn what the system raises into a StorageError about a file."""
+    try:
+        yield
+    except ClickTrainError:
+        raise
+    except OSError as error:
+        raise _explain(path, error) from error
 
 
 def _explain(path: Path, error: OSError) -> StorageError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from clicktrain.images.regions import LazyImage
+    from clicktrain.images.source import ImageSource
     from clicktrain.inference.images.codes import CodeGrids
     from clicktrain.models.images.fitted import FittedImageModel
     from clicktrain.models.images.image_net import ImageNet
@@ -31,14 +31,14 @@ _PATH_POINTS = 32
 
 
 def heat(
-    model: FittedImageModel, image: LazyImage, target: int | None, *, method: HeatMethod, chunk_patches: int
+    model: FittedImageModel, image: ImageSource, target: int | None, *, method: HeatMethod, chunk_patches: int
 ) -> Generator[Progress, None, FloatArray]:
     """Say of every patch how it changes the log-odds of a class against all others.
 
     Parameters
     ----------
     model : FittedImageModel
-    image : LazyImage
+    image : ImageSource
     target : int or None
         Class index; None for the most probable class.
     method : {"gradient", "leave_one_out"}

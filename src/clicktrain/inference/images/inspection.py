@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clicktrain.errors import ImageError
 from clicktrain.geometry.patch_grid import PatchGrid, plan_patch_grid
-from clicktrain.inference.images.statistics import of_number_type, streamed
+from clicktrain.geometry.region import Region
+from clicktrain.images.statistics import measure
 from clicktrain.models.pixels.normalise import ChannelStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from clicktrain.config.images import ImageNetworkConfig
-    from clicktrain.images.regions import ImageRegions, LazyImage
+    from clicktrain.images.source import ImageSource
+    from clicktrain.images.statistics import ImageStatistics
 
-__all__ = ["InspectedImage", "check_channels", "inspect_image", "plan_grid", "pooled_statistics"]
+__all__ = ["InspectedImage", "check_channels", "grid_of", "inspect_image", "plan_grid", "pooled_statistics"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,7 @@ class InspectedImage:
 
     Parameters
     ----------
-    image : LazyImage
+    image : ImageSource
     grid : PatchGrid
     n_channels : int
     own : ChannelStatistics
@@ -37,7 +39,7 @@ class InspectedImage:
         Of its shape, number type and three of its patches.
     """
 
-    image: LazyImage
+    image: ImageSource
     grid: PatchGrid
     n_channels: int
     own: ChannelStatistics
@@ -45,15 +47,15 @@ class InspectedImage:
 
 
 def inspect_image(
-    image: LazyImage, config: ImageNetworkConfig, *, measure: bool = True
+    image: ImageSource, config: ImageNetworkConfig, *, measured: bool = True
 ) -> Generator[None, None, InspectedImage]:
     """Open an image, plan its grid and, where the settings ask for it, look through it once.
 
     Parameters
     ----------
-    image : LazyImage
+    image : ImageSource
     config : ImageNetworkConfig
-    measure : bool
+    measured : bool
         Whether the image's own statistics will be used, if its type does not scale it.
 
     Yields
@@ -72,13 +74,35 @@ def inspect_image(
     ImageError
         If it is no 2D image of finite real numbers, or is smaller than a patch.
     """
-    with image.opened() as regions:
-        grid = plan_grid(regions.shape_px, config, image.name)
-        if config.scaling == "type" or not measure:
-            own = of_number_type(regions.dtype, regions.n_channels)
-        else:
-            own = yield from streamed(regions)
-        return InspectedImage(image, grid, regions.n_channels, own, _fingerprint(regions, grid))
+    shape = _plane_shape(image)
+    grid = plan_grid(shape, config, image.name)
+    if config.scaling == "type" or not measured:
+        own = _of_number_type(image.dtype, image.n_channels)
+    else:
+        own = _scale_of((yield from measure(image)))
+    found = InspectedImage(image, grid, image.n_channels, own, _fingerprint(image, grid))
+    # Thousands of images may be inspected before the first patch is read.
+    image.close()
+    return found
+
+
+def _scale_of(statistics: ImageStatistics) -> ChannelStatistics:
+    return ChannelStatistics(tuple(statistics.mean.tolist()), tuple(statistics.deviation.tolist()))
+
+
+def _plane_shape(image: ImageSource) -> tuple[int, int]:
+    if len(image.shape_px) != 2:
+        raise ImageError(
+            f"{image.name} must be one 2D image, got a volume of shape {image.shape_px}. Give one plane of it."
+        )
+    rows, columns = image.shape_px
+    return rows, columns
+
+
+def _of_number_type(dtype: np.dtype[Any], n_channels: int) -> ChannelStatistics:
+    """Return the scale that brings the largest whole number of a type to 1; floats stay as they are."""
+    largest = float(np.iinfo(dtype).max) if dtype.kind in "ui" else 1.0
+    return ChannelStatistics((0.0,) * n_channels, (largest,) * n_channels)
 
 
 def plan_grid(shape_px: tuple[int, int], config: ImageNetworkConfig, name: str) -> PatchGrid:
@@ -94,7 +118,7 @@ def plan_grid(shape_px: tuple[int, int], config: ImageNetworkConfig, name: str) 
             f"{name} must be at least {config.patch_px} px high and wide, the side of a patch, "
             f"got {shape_px[0]} x {shape_px[1]}. Choose a smaller patch_px."
         )
-    return plan_patch_grid(shape_px, config.patch_px, config.spacing_px)
+    return plan_patch_grid(shape_px, config.patch_px, config.distance_px)
 
 
 def check_channels(images: Sequence[InspectedImage], wanted: int) -> None:
@@ -118,9 +142,14 @@ def pooled_statistics(images: Sequence[InspectedImage]) -> ChannelStatistics:
     return ChannelStatistics.pooled([each.own for each in images])
 
 
-def _fingerprint(regions: ImageRegions, grid: PatchGrid) -> bytes:
-    digest = hashlib.sha256(repr((regions.shape_px, regions.n_channels, regions.dtype.str)).encode())
+def _fingerprint(image: ImageSource, grid: PatchGrid) -> bytes:
+    digest = hashlib.sha256(repr((image.shape_px, image.n_channels, image.dtype.str)).encode())
     for index in sorted({0, len(grid) // 2, len(grid) - 1}):
-        patch = regions.read(*grid.corner_px(index), grid.patch_px, grid.patch_px)
+        patch = image.read(Region.at(grid.corner_px(index), (grid.patch_px, grid.patch_px)))
         digest.update(np.ascontiguousarray(patch).tobytes())
     return digest.digest()
+
+
+def grid_of(image: ImageSource, config: ImageNetworkConfig) -> PatchGrid:
+    """Plan the grid of patches of an image that need not be read."""
+    return plan_grid(_plane_shape(image), config, image.name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+
+from clicktrain.geometry.region import Region
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.geometry.patch_grid import PatchGrid
-    from clicktrain.images.regions import ImageRegions
+    from clicktrain.images.source import ImageSource
     from clicktrain.inference.images.inspection import InspectedImage
     from clicktrain.models.pixels.normalise import ChannelStatistics
     from clicktrain.types import AnyArray
@@ -78,7 +80,7 @@ class PatchReader:
 
     Parameters
     ----------
-    regions : sequence of ImageRegions
+    images : sequence of ImageSource
     grids : sequence of PatchGrid
     scales : sequence of ChannelStatistics
         What each image's intensities are brought to a common scale with.
@@ -86,7 +88,7 @@ class PatchReader:
         How each image is turned; the grids are those of the turned images.
     """
 
-    regions: Sequence[ImageRegions]
+    images: Sequence[ImageSource]
     grids: Sequence[PatchGrid]
     scales: Sequence[ChannelStatistics]
     turns: Sequence[Dihedral] = ()
@@ -99,7 +101,7 @@ class PatchReader:
         turns : sequence of Dihedral, one per image
         """
         grids = [grid.transposed() if turn.swaps else grid for grid, turn in zip(self.grids, turns, strict=True)]
-        return PatchReader(self.regions, grids, self.scales, turns)
+        return PatchReader(self.images, grids, self.scales, turns)
 
     def read(self, indices: Sequence[PatchIndex]) -> Tensor:
         """Read patches, and nothing else, from storage.
@@ -114,7 +116,7 @@ class PatchReader:
             On the CPU.
         """
         side = self.grids[0].patch_px
-        patches = np.empty((len(indices), self.regions[0].n_channels, side, side), np.float32)
+        patches = np.empty((len(indices), self.images[0].n_channels, side, side), np.float32)
         for target, index in zip(patches, indices, strict=True):
             target[...] = self._scaled(index)
         return torch.from_numpy(patches)
@@ -139,15 +141,17 @@ class PatchReader:
         return turn.applied(self._patch(index.image, stored, row * stored.n_columns + column))
 
     def _patch(self, image: int, grid: PatchGrid, number: int) -> AnyArray:
-        return self.regions[image].read(*grid.corner_px(number), grid.patch_px, grid.patch_px)
+        return self.images[image].read(Region.at(grid.corner_px(number), (grid.patch_px, grid.patch_px)))
 
 
 @contextmanager
 def opened(images: Sequence[InspectedImage], scales: Sequence[ChannelStatistics]) -> Iterator[PatchReader]:
-    """Open the images of a batch for reading their patches."""
-    with ExitStack() as stack:
-        regions = [stack.enter_context(each.image.opened()) for each in images]
-        yield PatchReader(regions, [each.grid for each in images], scales)
+    """Read the patches of a batch of images, and close their files at the end."""
+    try:
+        yield PatchReader([each.image for each in images], [each.grid for each in images], scales)
+    finally:
+        for each in images:
+            each.image.close()
 
 
 def in_chunks(indices: Sequence[PatchIndex], size: int) -> list[Sequence[PatchIndex]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from clicktrain.images.regions import LazyImage
+    from clicktrain.images.source import ImageSource
     from clicktrain.inference.images.inspection import InspectedImage
     from clicktrain.models.images.fitted import FittedImageModel
     from clicktrain.models.images.image_net import ImageNet
@@ -31,14 +31,14 @@ __all__ = ["encode_image", "inspected_for", "predict_images", "score_image"]
 
 
 def predict_images(
-    model: FittedImageModel, images: Sequence[LazyImage], *, chunk_patches: int
+    model: FittedImageModel, images: Sequence[ImageSource], *, chunk_patches: int
 ) -> Generator[Progress, None, FloatArray]:
     """Classify images one after the other; the answer does not depend on the chunks.
 
     Parameters
     ----------
     model : FittedImageModel
-    images : sequence of LazyImage
+    images : sequence of ImageSource
     chunk_patches : int
         Patches in memory at once.
 
@@ -71,9 +71,9 @@ def predict_images(
     return probabilities
 
 
-def inspected_for(model: FittedImageModel, image: LazyImage) -> Generator[None, None, InspectedImage]:
+def inspected_for(model: FittedImageModel, image: ImageSource) -> Generator[None, None, InspectedImage]:
     """Survey an image as a model needs it."""
-    inspected = yield from inspect_image(image, model.config, measure=model.config.scaling == "image")
+    inspected = yield from inspect_image(image, model.config, measured=model.config.scaling == "image")
     check_channels([inspected], model.n_channels)
     return inspected
 

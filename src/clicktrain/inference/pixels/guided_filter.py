@@ -5,70 +5,67 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from scipy.ndimage import gaussian_filter, uniform_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from torch import Tensor
-
-    from clicktrain.models.pixels.features import PreparedImage
+    from clicktrain.geometry.region import Region
+    from clicktrain.inference.pixels.constants import Guide
+    from clicktrain.models.pixels.window import ImageWindow
     from clicktrain.types import FloatArray
 
-__all__ = ["GuidedFilter", "guide_of", "smooth_along_edges"]
+__all__ = ["GuidedFilter", "guide_reach", "guide_values", "smooth_along_edges", "smoothing_reach"]
 
 # Chosen on half of the sets that benchmarks/few_clicks.py reports (docs/explanation/few_clicks.md), as is the radius in
 # config.py. Noise finer than this is no edge:
 _FINEST_PX = 0.7
+# Deviations after which that Gaussian is cut off.
+_TRUNCATE = 3.0
 # and neither are differences whose square is much below this, where the image has variance 1.
 _FLAT = 0.05
 _ROUNDS = 2
-# Percentiles of the image beyond which it is cut off: one bright speck must not make all else look flat.
-_RANGE = (1.0, 99.0)
-# Pixels that are looked at to find these percentiles and the direction in which channels vary most.
-_SAMPLED_PX = 1_000_000
 # A classifier that is sure and wrong must not spread over all its neighbours.
 _LEAST = 1e-3
-# Smoothed at a time: what is needed beside the answer is a few maps of this size.
-_STRIP_PX = 1 << 20
 
 
-def guide_of(prepared: PreparedImage, spacing_px: Sequence[float]) -> FloatArray:
-    """Put the channels of an image together so that as much as possible of what they show can be seen.
+def guide_values(window: ImageWindow, guide: Guide, region: Region, voxel_size: Sequence[float]) -> FloatArray:
+    """Put the channels of a region of an image together.
 
     Parameters
     ----------
-    prepared : PreparedImage
-    spacing_px : sequence of float
+    window : ImageWindow
+        Holds what lies `guide_reach` around the region.
+    guide : Guide
+    region : Region
+        Inside the image.
+    voxel_size : sequence of float
         Distance of neighbours along each axis, in pixels of a slice.
 
     Returns
     -------
-    ndarray of shape ([Z,] Y, X), float32
-        Of mean 0 and variance 1 but for outliers, which are cut off; its finest noise is smoothed away.
+    ndarray of shape region.shape_px, float32
+        Of mean 0 and variance 1 over the image but for outliers, which are cut off; its finest noise is smoothed away.
     """
-    ndim = len(prepared.shape_px)
-    channels = prepared.window((0,) * ndim, prepared.shape_px, (1,) * ndim)[0]
-    step = max(1, round((channels[0].numel() / _SAMPLED_PX) ** (1 / ndim)))
-    sampled = (slice(None, None, step),) * ndim
-    # Channel by channel, as a copy of all of a large image would be large.
-    weighted = zip(_main_direction(channels[(slice(None), *sampled)].flatten(1)), channels, strict=True)
-    guide = sum(weight * channel for weight, channel in weighted).cpu().numpy()
-    low, high = np.percentile(guide[sampled], _RANGE)
-    np.clip(guide, low, high, out=guide)
-    guide -= guide.mean(dtype=np.float64)
-    guide /= max(float(guide.std(dtype=np.float64)), 1e-6)
-    finest_px = [_FINEST_PX / distance for distance in spacing_px]
-    return np.asarray(gaussian_filter(guide, finest_px, truncate=3.0), np.float32)
+    around = region.grown(guide_reach(voxel_size)).clipped(window.shape_px)
+    channels = window.values[0][(slice(None), *around.within(window.region))].cpu().numpy()
+    values = np.tensordot(np.array(guide.direction, np.float32), channels, axes=1)
+    np.clip(values, guide.low, guide.high, out=values)
+    values -= np.float32(guide.mean)
+    values /= np.float32(guide.deviation)
+    finest_px = [_FINEST_PX / step for step in voxel_size]
+    smoothed: FloatArray = gaussian_filter(values, finest_px, truncate=_TRUNCATE)[region.within(around)]
+    return smoothed
 
 
-def _main_direction(channels: Tensor) -> Tensor:
-    """Weights (C,) of the channels (C, N) in their first principal component: their mean hides red beside green."""
-    centred = channels - channels.mean(dim=1, keepdim=True)
-    covariance = (centred @ centred.T).cpu().double()
-    main: Tensor = torch.linalg.eigh(covariance).eigenvectors[:, -1]
-    return main.to(channels)
+def guide_reach(voxel_size: Sequence[float]) -> tuple[int, ...]:
+    """How far beyond a pixel its guide's noise filter looks along each axis."""
+    return tuple(int(_TRUNCATE * _FINEST_PX / step + 0.5) for step in voxel_size)
+
+
+def smoothing_reach(radius_px: int, voxel_size: Sequence[float]) -> tuple[int, ...]:
+    """How far beyond a pixel `smooth_along_edges` looks along each axis: two windows per round, one after the other."""
+    return tuple(2 * _ROUNDS * radius for radius in _radii(radius_px, voxel_size))
 
 
 class GuidedFilter:
@@ -104,8 +101,8 @@ class GuidedFilter:
 
 
 def smooth_along_edges(
-    probabilities: FloatArray, guide: FloatArray, radius_px: int, spacing_px: Sequence[float]
-) -> Iterator[None]:
+    probabilities: FloatArray, guide: FloatArray, radius_px: int, voxel_size: Sequence[float]
+) -> None:
     """Let neighbours agree on their classes, in place, where the image shows no edge between them.
 
     What is smoothed are the logarithms of the ratios to the first class: on the probabilities themselves, those who
@@ -118,31 +115,10 @@ def smooth_along_edges(
         The image, of variance about 1.
     radius_px : int
         Of the windows, in pixels of a slice.
-    spacing_px : sequence of float
+    voxel_size : sequence of float
         Distance of neighbours along each axis, in pixels of a slice.
-
-    Yields
-    ------
-    None
-        After every strip of rows, or of slices.
     """
-    radii_px = [round(radius_px / distance) for distance in spacing_px]
-    # Two windows per round, one after the other.
-    reach = 2 * _ROUNDS * radii_px[0]
-    rows = max(reach, 1, _STRIP_PX // guide[0].size)
-    above = probabilities[:, :0].copy()
-    for first in range(0, len(guide), rows):
-        last = min(first + rows, len(guide))
-        # Rows above are smoothed already; their neighbours below want them as they were.
-        source = np.concatenate((above, probabilities[:, first : last + reach]), axis=1)
-        seen = guide[first - above.shape[1] : last + reach]
-        kept = slice(above.shape[1], above.shape[1] + last - first)
-        above = source[:, max(0, kept.stop - reach) : kept.stop].copy()
-        probabilities[:, first:last] = _smoothed(source, GuidedFilter(seen, radii_px))[:, kept]
-        yield
-
-
-def _smoothed(probabilities: FloatArray, smooth: GuidedFilter) -> FloatArray:
+    smooth = GuidedFilter(guide, _radii(radius_px, voxel_size))
     logarithms: FloatArray = np.log(probabilities + _LEAST)
     ratios = logarithms[1:] - logarithms[0]
     logarithms[0] = 0
@@ -151,6 +127,9 @@ def _smoothed(probabilities: FloatArray, smooth: GuidedFilter) -> FloatArray:
             ratio = smooth(ratio)
         target[...] = ratio
     logarithms -= logarithms.max(axis=0)
-    np.exp(logarithms, out=logarithms)
-    logarithms /= logarithms.sum(axis=0)
-    return logarithms
+    np.exp(logarithms, out=probabilities)
+    probabilities /= probabilities.sum(axis=0)
+
+
+def _radii(radius_px: int, voxel_size: Sequence[float]) -> list[int]:
+    return [round(radius_px / distance) for distance in voxel_size]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from clicktrain.geometry.region import Region
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -94,55 +96,42 @@ class StridedRegion:
 
     Parameters
     ----------
-    origin, size : tuple of int
-        First pixel and number of pixels, ([z,] y, x).
+    region : Region
     along : tuple of StridedAxis
         For each axis.
     """
 
-    origin: tuple[int, ...]
-    size: tuple[int, ...]
+    region: Region
     along: tuple[StridedAxis, ...]
 
     @classmethod
-    def around(
-        cls,
-        origin: Sequence[int],
-        size: Sequence[int],
-        shape_px: Sequence[int],
-        output_stride: int,
-        *,
-        with_last: bool = False,
-    ) -> StridedRegion:
+    def of(cls, region: Region, shape_px: Sequence[int], stride: int, *, with_last: bool = False) -> StridedRegion:
         """Choose every so many rows and columns of an image of `shape_px`, and the last ones if that is asked.
 
         Of a volume all slices are chosen.
         """
-        steps = (*(1,) * (len(shape_px) - 2), output_stride, output_stride)
+        strides = (*(1,) * (len(shape_px) - 2), stride, stride)
         along = [
             StridedAxis.around(first, count, length=length, step=step, with_last=with_last)
-            for first, count, length, step in zip(origin, size, shape_px, steps, strict=True)
+            for first, count, length, step in zip(region.start, region.shape_px, shape_px, strides, strict=True)
         ]
-        return cls(tuple(origin), tuple(size), tuple(along))
+        return cls(region, tuple(along))
 
     @property
-    def corner(self) -> tuple[int, ...]:
-        """First known place along each axis."""
-        return tuple(places.numbers[0] for places in self.along)
-
-    @property
-    def extent(self) -> tuple[int, ...]:
-        """Pixels from the first known place to the last, along each axis."""
-        return tuple(places.numbers[-1] - places.numbers[0] + 1 for places in self.along)
+    def span(self) -> Region:
+        """From the first place to the last along each axis."""
+        return Region(tuple(a.numbers[0] for a in self.along), tuple(a.numbers[-1] + 1 for a in self.along))
 
     def between(self, values: Tensor) -> Tensor:
-        """Interpolate linearly, giving (K, *size), between values of shape (K, *number of known places)."""
-        for axis, (places, first, count) in enumerate(zip(self.along, self.origin, self.size, strict=True), start=1):
+        """Interpolate linearly, giving (K, *region), between values of shape (K, *number of places)."""
+        for axis, (places, first, count) in enumerate(
+            zip(self.along, self.region.start, self.region.shape_px, strict=True), start=1
+        ):
             values = places.between(values, axis, first, count)
         return values
 
 
-def read_off(values: Tensor, positions_px: IntArray, output_stride: int) -> Tensor:
+def read_off(values: Tensor, positions_px: IntArray, stride: int) -> Tensor:
     """Interpolate linearly at single pixels.
 
     Parameters
@@ -151,14 +140,14 @@ def read_off(values: Tensor, positions_px: IntArray, output_stride: int) -> Tens
         Known at every so many pixels of an image, from the first on.
     positions_px : ndarray of shape (N, 2), int64
         Rows and columns.
-    output_stride : int
+    stride : int
 
     Returns
     -------
     Tensor of shape (N, D)
     """
     places = torch.from_numpy(positions_px).to(values.device)
-    before, rest = places // output_stride, (places % output_stride).to(values.dtype) / output_stride
+    before, rest = places // stride, (places % stride).to(values.dtype) / stride
     after = torch.minimum(before + 1, torch.tensor(values.shape[1:], device=values.device) - 1)
     found = values.new_zeros((len(places), len(values)))
     for ends in product((0, 1), repeat=2):

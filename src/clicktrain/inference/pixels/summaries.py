@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from clicktrain.types import FloatArray, IntArray, LabelArray
+    from clicktrain.geometry.region import Region
+    from clicktrain.stores.sinks import RegionSink
+    from clicktrain.types import AnyArray, FloatArray, IntArray, LabelArray
 
-__all__ = ["class_numbers", "confidence"]
+__all__ = ["ClassSink", "class_dtype", "class_numbers", "confidence"]
 
 
 def confidence(probabilities: FloatArray) -> FloatArray:
@@ -30,6 +32,11 @@ def confidence(probabilities: FloatArray) -> FloatArray:
     return above_chance
 
 
+def class_dtype(classes: IntArray) -> np.dtype[np.unsignedinteger]:
+    """The smallest of uint8 and uint16 that holds all class numbers."""
+    return np.dtype(np.uint8 if classes.max() <= np.iinfo(np.uint8).max else np.uint16)
+
+
 def class_numbers(probabilities: FloatArray, classes: IntArray) -> LabelArray:
     """Return the most probable class of every pixel.
 
@@ -43,6 +50,35 @@ def class_numbers(probabilities: FloatArray, classes: IntArray) -> LabelArray:
     -------
     ndarray of shape (...), uint8, or uint16 where a class number is beyond 255
     """
-    dtype = np.uint8 if classes.max() <= np.iinfo(np.uint8).max else np.uint16
-    numbers: LabelArray = classes.astype(dtype)[probabilities.argmax(axis=0)]
+    numbers: LabelArray = classes.astype(class_dtype(classes))[probabilities.argmax(axis=0)]
     return numbers
+
+
+class ClassSink:
+    """Takes probabilities and keeps the number of each pixel's most probable class.
+
+    Parameters
+    ----------
+    sink : RegionSink
+        Gets the class numbers, of shape region.shape_px.
+    classes : ndarray of shape (K,), int64
+    """
+
+    def __init__(self, sink: RegionSink, classes: IntArray) -> None:
+        self._sink, self._classes = sink, classes
+
+    def write(self, region: Region, values: AnyArray) -> None:
+        """Keep the classes of a region, given its probabilities (K, *region.shape_px)."""
+        self._sink.write(region, class_numbers(values, self._classes))
+
+    def prepare(self) -> None:
+        """Make ready what was written."""
+        self._sink.prepare()
+
+    def close(self) -> None:
+        """Bring what was written to its place."""
+        self._sink.close()
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        self._sink.abort()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clicktrain.config.images import ImagePreset
-    from clicktrain.images.regions import LazyImage
+    from clicktrain.images.source import ImageSource
     from clicktrain.inference.images.inspection import InspectedImage
     from clicktrain.models.images.image_net import ImageNet
     from clicktrain.models.pixels.normalise import ChannelStatistics
@@ -36,7 +36,7 @@ _MEASURING = 2**31 + 1
 
 
 def fit_images(
-    images: Sequence[LazyImage],
+    images: Sequence[ImageSource],
     targets: Sequence[int],
     classes: tuple[int, ...] | tuple[str, ...],
     settings: ImagePreset,
@@ -49,7 +49,7 @@ def fit_images(
 
     Parameters
     ----------
-    images : sequence of LazyImage
+    images : sequence of ImageSource
     targets : sequence of int, one per image
         Class index of every image.
     classes : tuple of int or tuple of str
@@ -95,7 +95,9 @@ def fit_images(
     return FittedImageModel(net, settings.network, classes, pooled, _record(state, data, len(classes)))
 
 
-def _survey_all(images: Sequence[LazyImage], settings: ImagePreset) -> Generator[Progress, None, list[InspectedImage]]:
+def _survey_all(
+    images: Sequence[ImageSource], settings: ImagePreset
+) -> Generator[Progress, None, list[InspectedImage]]:
     inspected = []
     for n, image in enumerate(images):
         now = Progress("reading", n, len(images))

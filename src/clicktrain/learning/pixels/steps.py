@@ -12,7 +12,6 @@ from torch.func import functional_call
 
 from clicktrain.learning.pixels.sampler import draw_balanced
 from clicktrain.learning.pixels.symmetry import SYMMETRIES, turned_parameters
-from clicktrain.models.pixels.selection import hold, selection_of_patches
 from clicktrain.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,25 +20,20 @@ if TYPE_CHECKING:
     from clicktrain.config import TrainingConfig
     from clicktrain.engine.densify import DenseNetwork
     from clicktrain.engine.network import SelectedStrategy
-    from clicktrain.learning.pixels.clicked import ClickedFeatures
-    from clicktrain.models.pixels.fitted import FittedModel
+    from clicktrain.learning.pixels.click_windows import ClickWindows
+    from clicktrain.models.pixels.fitted import PixelModel
 
 __all__ = ["train"]
 
 
-# Channels are chosen anew every so many steps; meanwhile their scores follow the weights, by the same means.
-_SELECT_EVERY = 5
-
-
 def train(
-    model: FittedModel,
-    clicked: ClickedFeatures,
+    model: PixelModel,
+    windows: ClickWindows,
     targets: Tensor,
     config: TrainingConfig,
     *,
     steps: int,
     seed: int,
-    sample: Tensor | None = None,
 ) -> Generator[Progress, None, None]:
     """Train the context networks in place; closing the generator stops after the current step.
 
@@ -48,8 +42,8 @@ def train(
 
     Parameters
     ----------
-    model : FittedModel
-    clicked : ClickedFeatures
+    model : PixelModel
+    windows : ClickWindows
         With standardised features.
     targets : Tensor of shape (N,), int64
         Class index of every click, 0 to K - 1.
@@ -57,8 +51,6 @@ def train(
     steps : int
     seed : int
         Step `i` draws from seed `seed + i`; the global random state is left alone.
-    sample : Tensor of shape (P, F, *local_fov), optional
-        Standardised features of patches all over the images, by which Mixture-of-Depths blocks choose channels.
 
     Yields
     ------
@@ -77,19 +69,17 @@ def train(
         optimizer, config.learning_rate, total_steps=max(steps, 2), pct_start=0.2
     )
     # Which clicks a step learns from is decided on the processor, which then has no need to ask a GPU.
-    positions, classes = clicked.positions.cpu(), targets.cpu()
+    positions, classes = windows.positions.cpu(), targets.cpu()
     model.net.train()
     for step in range(steps):
         losses: list[Tensor] = []
-        if step % _SELECT_EVERY == 0:
-            _choose_channels(model, sample)
-        with _seeded(seed + step, clicked.windows.device):
+        with _seeded(seed + step, windows.windows.device):
             optimizer.zero_grad()
             for member in members:
                 picked = draw_balanced(classes, config.clicks_per_step)
                 wanted = classes[picked].to(targets.device)
                 weights = turned_parameters(member, int(torch.randint(SYMMETRIES[model.ndim], ())))
-                scores = functional_call(member, weights, (clicked.windows, positions[picked]))
+                scores = functional_call(member, weights, (windows.windows, positions[picked]))
                 part = F.cross_entropy(scores, wanted, label_smoothing=config.label_smoothing)
                 part.backward()  # type: ignore[no-untyped-call]
                 losses.append(part.detach())
@@ -97,14 +87,7 @@ def train(
         schedule.step()
         # To read a loss is to wait for it: only when all else has been started.
         yield Progress("training", step + 1, steps, sum(float(part) / len(members) for part in losses))
-    _choose_channels(model, sample)
     model.net.eval()
-
-
-def _choose_channels(model: FittedModel, sample: Tensor | None) -> None:
-    if sample is not None:
-        for member in model.net.local_nets:
-            hold(member, selection_of_patches(member, sample))
 
 
 class _AtClicks(nn.Module):

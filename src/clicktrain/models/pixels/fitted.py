@@ -11,23 +11,18 @@ import torch
 from clicktrain.config import PostprocessConfig
 from clicktrain.engine.densify import DenseNetwork, densify
 from clicktrain.errors import ModelFileError
-from clicktrain.models.pixels.features import sample_features
 from clicktrain.models.pixels.forest import Forest
 from clicktrain.models.pixels.nets import PixelNet, build_network
 from clicktrain.models.pixels.normalise import ChannelStatistics
-from clicktrain.models.pixels.overview import overview_of
 from clicktrain.models.pixels.pretrained import EmbeddedHead, Embedding
-from clicktrain.models.pixels.selection import hold_channels, selection_of_patches
 from clicktrain.models.pixels.volume_stem import VolumeStem
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.config.summaries import ModelSummary
-    from clicktrain.models.pixels.features import PreparedImage
-    from clicktrain.models.pixels.overview import Overview
 
-__all__ = ["FittedModel"]
+__all__ = ["PixelModel"]
 
 _EMBEDDING = "embedding."
 _HEAD = "head.coefficients"
@@ -35,7 +30,7 @@ _FEATURES, _TARGETS = "forest.features", "forest.targets"
 
 
 @dataclass(frozen=True, eq=False)
-class FittedModel:
+class PixelModel:
     """A network, the classes it tells apart and the statistics it was trained with.
 
     Parameters
@@ -52,12 +47,9 @@ class FittedModel:
     forest : Forest, optional
         Classifies by the stem's features.
     n_clicks : int
-        Pixels that were clicked for it, before any binning.
+        Pixels that were clicked for it.
     postprocess : PostprocessConfig
         How the probabilities of a whole image are put together.
-    binning : int
-        Pixels along a side of the squares that an image is binned in before all else; the patches of all members are
-        patches of the binned image.
     """
 
     net: PixelNet
@@ -68,10 +60,9 @@ class FittedModel:
     forest: Forest | None = None
     n_clicks: int = 0
     postprocess: PostprocessConfig = field(default_factory=PostprocessConfig)
-    binning: int = 1
 
     @classmethod
-    def of(cls, net: PixelNet, classes: tuple[int, ...], statistics: ChannelStatistics) -> FittedModel:
+    def of(cls, net: PixelNet, classes: tuple[int, ...], statistics: ChannelStatistics) -> PixelModel:
         """Make the dense forms and put everything together."""
         dense = tuple(densify(member, ndim=len(net.fov), fov=member.fov_px) for member in net.local_nets)
         return cls(net, dense, classes, statistics)
@@ -94,7 +85,17 @@ class FittedModel:
         return tuple(max(pair) for pair in zip(self.net.fov, self.embedded.fov_among(self.ndim), strict=True))
 
     @property
-    def spacing_px(self) -> tuple[float, ...]:
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.net.standardise.mean.device
+
+    @property
+    def output_stride(self) -> int:
+        """Distance of the pixels that trees and embedding answer at; what lies between is interpolated."""
+        return self.postprocess.output_stride
+
+    @property
+    def relative_voxel_size(self) -> tuple[float, ...]:
         """Distance of neighbouring pixels along each axis, in pixels of a slice."""
         stem = self.net.stem
         return (stem.anisotropy, 1.0, 1.0) if isinstance(stem, VolumeStem) else (1.0, 1.0)
@@ -108,30 +109,10 @@ class FittedModel:
         """Indices of classes, in the order of the scores, given their numbers."""
         return torch.searchsorted(torch.tensor(self.classes, device=numbers.device), numbers.contiguous())
 
-    def overview(self, image: Tensor) -> Overview | None:
-        """Look at all of an image (C, Y, X) at once; None for a classifier that does not want to know."""
-        if self.embedded is None or not self.net.code_channels:
-            return None
-        return overview_of(image, self.embedded)
-
-    def selections(self, prepared: PreparedImage) -> tuple[dict[str, Tensor], ...]:
-        """Choose the channels that each member works on in an image; empty for members that work on all.
-
-        Parameters
-        ----------
-        prepared : PreparedImage
-            Every tile and worker that chooses for the same image chooses the same.
-        """
-        if not self.net.chooses_channels:
-            return ({},) * len(self.dense)
-        with torch.no_grad():
-            sample = self.net.standardise(sample_features(self.net, prepared, self.local_fov))
-        return tuple(selection_of_patches(member, sample) for member in self.net.local_nets)
-
-    def copied(self) -> FittedModel:
+    def copied(self) -> PixelModel:
         """Return a copy with a network of its own, so that training can be given up without a trace."""
         net = copy.deepcopy(self.net)
-        dense = FittedModel.of(net, self.classes, self.statistics).dense
+        dense = PixelModel.of(net, self.classes, self.statistics).dense
         return replace(self, net=net, dense=dense)
 
     def weights(self) -> dict[str, Tensor]:
@@ -147,9 +128,7 @@ class FittedModel:
         return weights
 
     @classmethod
-    def restored(
-        cls, summary: ModelSummary, weights: dict[str, Tensor], device: torch.device, name: str
-    ) -> FittedModel:
+    def restored(cls, summary: ModelSummary, weights: dict[str, Tensor], device: torch.device, name: str) -> PixelModel:
         """Rebuild a model from what its file holds.
 
         Raises
@@ -169,7 +148,6 @@ class FittedModel:
             forest = _restored_forest(summary, weights)
             embedded = _restored_head(net, summary, weights, device)
             net.load_state_dict(weights)
-            hold_channels(net.members, summary.selected)
         except (RuntimeError, KeyError, ValueError) as error:
             raise ModelFileError(
                 f"`{name}` must hold the weights of its architecture, got others. Use a copy of it or train again."
@@ -177,7 +155,7 @@ class FittedModel:
         statistics = ChannelStatistics(summary.channel_mean, summary.channel_deviation)
         model = cls.of(net.to(device).eval(), numbers, statistics)
         model = replace(model, embedded=embedded, forest=forest, n_clicks=summary.clicks.total)
-        return replace(model, postprocess=summary.postprocess, binning=summary.binning)
+        return replace(model, postprocess=summary.postprocess)
 
 
 def _restored_forest(summary: ModelSummary, weights: dict[str, Tensor]) -> Forest | None:

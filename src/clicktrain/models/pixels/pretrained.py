@@ -130,19 +130,6 @@ class EmbeddedHead:
         coefficients = ridge(clicked.cpu().double(), targets.cpu(), n_classes, penalty)
         return replace(self, coefficients=(sharpness * coefficients).to(clicked))
 
-    def embed_at(self, grey: Tensor, places: Tensor) -> Tensor:
-        """Embed single pixels, (N, D), computing what their patches need and no more.
-
-        Parameters
-        ----------
-        grey : Tensor of shape (1, 1, [Z,] Y + fov - 1, X + fov - 1)
-        places : Tensor of shape (N, ndim), int64
-            [Slices,] rows and columns.
-        """
-        if grey.ndim == 4:
-            places = torch.cat((torch.zeros_like(places[:, :1]), places), dim=1)
-        return self.trunk.at(_slices(grey), places)
-
     def embed(self, grey: Tensor, *, output_stride: int = 1) -> Tensor:
         """Embed pixels of an image, or of each slice of a volume.
 

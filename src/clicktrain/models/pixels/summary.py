@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from clicktrain.annotations.clicks import Clicks
     from clicktrain.config import ClassInfo, Preset, SettingsName
-    from clicktrain.models.pixels.fitted import FittedModel
+    from clicktrain.models.pixels.fitted import PixelModel
 
 __all__ = ["count_clicks", "library_versions", "summarise"]
 
@@ -25,7 +25,7 @@ _LIBRARIES = ("napari-clicktrain", "torch", "numpy")
 
 
 def summarise(
-    model: FittedModel,
+    model: PixelModel,
     settings: Preset,
     *,
     preset: SettingsName,
@@ -37,7 +37,7 @@ def summarise(
 
     Parameters
     ----------
-    model : FittedModel
+    model : PixelModel
     settings : Preset
     preset : str
         Name the settings were chosen by.
@@ -54,8 +54,7 @@ def summarise(
         training=settings.training,
         postprocess=settings.postprocess,
         seed=seed,
-        binning=model.binning,
-        fov_px=tuple(model.binning * side for side in model.fov),
+        fov_px=model.fov,
         n_parameters=model.n_parameters,
         channels=model.net.stem.in_channels,
         channel_mean=model.statistics.mean,

@@ -6,26 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
-
-from clicktrain.models.pixels.features import grey_view, prepare
-from clicktrain.models.pixels.normalise import ChannelStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-    from clicktrain.models.pixels.pretrained import EmbeddedHead
-
-__all__ = ["Overview", "overview_of"]
-
-# Longer side of the coarse view: as far as the embedding sees to each side, so that every code has seen all of it.
-_SIDE_PX = 93
+__all__ = ["PositionCodes"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Overview:
+class PositionCodes:
     """Codes on a coarse grid over an image, read off between the grid's points.
 
     Parameters
@@ -43,24 +34,24 @@ class Overview:
     codes: Tensor
     shape_px: tuple[int, ...]
 
-    def region(self, origin: Sequence[int], size: Sequence[int], *, output_stride: int = 1) -> Tensor:
+    def region(self, start: Sequence[int], shape: Sequence[int], *, stride: int = 1) -> Tensor:
         """Interpolate linearly at pixels of a region, which may reach over the image's border.
 
         Parameters
         ----------
-        origin, size : sequence of int
+        start, shape : sequence of int
             First pixel and number of pixels wanted, (y, x).
-        output_stride : int
-            Distance of pixels wanted.
+        stride : int
+            Distance of the pixels wanted.
 
         Returns
         -------
-        Tensor of shape (1, D, *size)
+        Tensor of shape (1, D, *shape)
             The same for a pixel whatever region it is asked in; beyond the border, that of the border.
         """
         values = self.codes
-        for axis, (first, count) in enumerate(zip(origin, size, strict=True), start=2):
-            places = torch.arange(first, first + count * output_stride, output_stride, device=values.device)
+        for axis, (first, count) in enumerate(zip(start, shape, strict=True), start=2):
+            places = torch.arange(first, first + count * stride, stride, device=values.device)
             values = self._between(values, axis, places)
         return values
 
@@ -96,24 +87,3 @@ class Overview:
         before = way // (2 * length)
         share = (way % (2 * length)).to(self.codes.dtype) / (2 * length)
         return before, (before + 1).clamp_max(points - 1), share
-
-
-def overview_of(image: Tensor, head: EmbeddedHead) -> Overview:
-    """Shrink an image and embed every pixel of what is left.
-
-    Parameters
-    ----------
-    image : Tensor of shape (C, Y, X), float32
-    head : EmbeddedHead
-        Whose coefficients do not matter.
-    """
-    shape = tuple(image.shape[1:])
-    shrinking = max(1.0, max(shape) / _SIDE_PX)
-    grid = [max(1, round(side / shrinking)) for side in shape]
-    # On the CPU, as some GPUs cannot take means over windows of different sizes.
-    small = F.interpolate(image[None].cpu(), grid, mode="area")[0].to(image.device)
-    grey = grey_view(prepare(small, ChannelStatistics.of(small), head.fov))
-    with torch.inference_mode():
-        codes = head.embed(grey.padded)
-    # Usable where gradients are computed as well.
-    return Overview(codes.clone(), shape)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from clicktrain.geometry.region import Region
+from clicktrain.inference.pixels.constants import read_window
 from clicktrain.inference.pixels.strided import StridedRegion, read_off
 from clicktrain.learning.pixels.coverage import cover
-from clicktrain.models.pixels.features import grey_view
 from clicktrain.progress import Progress
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.annotations.clicks import Clicks
-    from clicktrain.learning.pixels.clicked import Example
-    from clicktrain.models.pixels.features import PreparedImage
+    from clicktrain.learning.pixels.examples import Example
     from clicktrain.models.pixels.pretrained import EmbeddedHead
     from clicktrain.types import IntArray
 
@@ -29,7 +29,7 @@ _SIDES_PX = (32, 64, 128, 256)
 
 
 def embed_clicks(
-    head: EmbeddedHead, example: Example, clicks: Clicks, output_stride: int
+    head: EmbeddedHead, example: Example, clicks: Clicks, stride: int
 ) -> Generator[Progress, None, Tensor]:
     """Embed clicked pixels as the answers later are: read off between every so many pixels.
 
@@ -39,8 +39,7 @@ def embed_clicks(
     example : Example
     clicks : Clicks
         Some of the example's, one at least.
-    output_stride : {1, 2}
-        1 embeds the very pixels.
+    stride : {1, 2}
 
     Yields
     ------
@@ -50,38 +49,32 @@ def embed_clicks(
     Returns
     -------
     Tensor of shape (N, D)
-        With the codes of the image's overview at the very pixels, if it has one.
+        With the image's position codes at the very pixels, if it has such.
     """
-    prepared = example.prepared(head.fov_among(len(clicks.shape_px)))
-    grey = grey_view(prepared)
-    places = torch.from_numpy(clicks.positions_px).to(example.image.device)
-    if output_stride == 1:
-        yield Progress("features", 0, 1)
-        with torch.inference_mode():
-            found = head.embed_at(grey.padded, places)
-    else:
-        found = yield from _by_windows(head, grey, clicks, output_stride)
-    # Usable where gradients are computed as well.
-    return prepared.with_codes_at(found.clone(), places)
-
-
-def _by_windows(
-    head: EmbeddedHead, grey: PreparedImage, clicks: Clicks, output_stride: int
-) -> Generator[Progress, None, Tensor]:
     sides = _cheapest_sides(clicks, head.fov)
     origins, owner = cover(clicks, sides)
     size = [min(pair) for pair in zip(sides, clicks.shape_px, strict=True)]
     found: list[Tensor] = []
     for number, origin in enumerate(origins):
         yield Progress("features", number, len(origins))
-        region = StridedRegion.around(origin.tolist(), size, clicks.shape_px, output_stride)
-        inside = clicks.positions_px[owner == number] - region.corner
-        window = grey.window(region.corner, region.extent, head.fov_among(len(sides)))
-        with torch.inference_mode():
-            maps = head.embed(window, output_stride=output_stride).flatten(0, -3)
-            found.append(read_off(maps, inside[:, -2:], output_stride))
-    # From the order of the windows to that of the clicks.
-    return torch.cat(found)[torch.from_numpy(owner.argsort(kind="stable").argsort())]
+        region = Region.at(origin.tolist(), size)
+        found.append(_embed_window(head, example, region, clicks.positions_px[owner == number], stride))
+    # From the order of the windows to that of the clicks. Usable where gradients are computed as well.
+    embeddings = torch.cat(found)[torch.from_numpy(owner.argsort(kind="stable").argsort())].clone()
+    if example.constants.codes is None:
+        return embeddings
+    places = torch.from_numpy(clicks.positions_px).to(embeddings.device)
+    return torch.cat((embeddings, example.constants.codes.at(places)), dim=1)
+
+
+def _embed_window(head: EmbeddedHead, example: Example, region: Region, positions_px: IntArray, stride: int) -> Tensor:
+    """Embed clicks (N, ndim) inside a region, of one slice."""
+    fov = head.fov_among(len(region.start))
+    span = StridedRegion.of(region, example.source.shape_px, stride).span
+    window = read_window(example.source, example.constants, span.seen_by(fov), head.coefficients.device)
+    with torch.inference_mode():
+        maps = head.embed(window.grey(*example.constants.grey).values, output_stride=stride).flatten(0, -3)
+        return read_off(maps, (positions_px - span.start)[:, -2:], stride)
 
 
 def _cheapest_sides(clicks: Clicks, fov: tuple[int, int]) -> tuple[int, ...]:

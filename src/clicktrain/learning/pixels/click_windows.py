@@ -11,21 +11,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clicktrain.annotations.clicks import Clicks
+from clicktrain.geometry.region import Region
+from clicktrain.inference.pixels.constants import read_window
 from clicktrain.learning.pixels.coverage import cover, draw_windows
-from clicktrain.models.pixels.features import prepare, stem_features
+from clicktrain.models.pixels.window import stem_features
 from clicktrain.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from clicktrain.models.pixels.features import PreparedImage
-    from clicktrain.models.pixels.nets import PixelNet
-    from clicktrain.models.pixels.normalise import ChannelStatistics
-    from clicktrain.models.pixels.overview import Overview
+    from clicktrain.annotations.clicks import Clicks
+    from clicktrain.learning.pixels.examples import Example
+    from clicktrain.models.pixels.fitted import PixelModel
     from clicktrain.types import IntArray
 
-__all__ = ["ClickedFeatures", "Example", "gather_clicked"]
+__all__ = ["ClickWindows", "gather_windows"]
 
 # By number of axes. Strokes lie in slices, so the windows of volumes are flat.
 _WINDOW_PX = {2: (64, 64), 3: (8, 24, 24)}
@@ -35,31 +35,7 @@ _MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Example:
-    """An image and its clicks.
-
-    Parameters
-    ----------
-    image : Tensor of shape (C, [Z,] Y, X), float32
-    clicks : Clicks
-    statistics : ChannelStatistics
-        What the image is normalised with.
-    overview : Overview, optional
-        Of the image.
-    """
-
-    image: Tensor
-    clicks: Clicks
-    statistics: ChannelStatistics
-    overview: Overview | None = None
-
-    def prepared(self, fov: Sequence[int], *, least_px: Sequence[int] = ()) -> PreparedImage:
-        """The image ready for a patch classifier, as `prepare` makes it."""
-        return prepare(self.image, self.statistics, fov, least_px=least_px, overview=self.overview)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class ClickedFeatures:
+class ClickWindows:
     """Feature windows that hold the patches of all clicks.
 
     Parameters
@@ -79,85 +55,72 @@ class ClickedFeatures:
     classes: Tensor
     numbers: IntArray
 
-    def in_the_middle(self, local_fov: Sequence[int]) -> Tensor:
-        """Cut out the features of the clicked pixels themselves.
+    def at_clicks(self, local_fov: Sequence[int]) -> Tensor:
+        """Cut out the features of the clicked pixels themselves, (N, F).
 
         Parameters
         ----------
         local_fov : sequence of int
             Sides of the patches, ([z,] y, x).
-
-        Returns
-        -------
-        Tensor of shape (N, F)
         """
         window, *corner = self.positions.T
         middle = [start + (n - 1) // 2 for start, n in zip(corner, local_fov, strict=True)]
         return self.windows[(window, slice(None), *middle)]
 
 
-def gather_clicked(
-    net: PixelNet, examples: Sequence[Example], *, fov: Sequence[int], local_fov: Sequence[int], seed: int
-) -> Generator[Progress, None, ClickedFeatures]:
+def gather_windows(
+    model: PixelModel, examples: Sequence[Example], *, seed: int
+) -> Generator[Progress, None, ClickWindows]:
     """Compute the stem's features around the clicks of several images.
 
     Parameters
     ----------
-    net : PixelNet
+    model : PixelModel
     examples : sequence of Example
-    fov, local_fov : sequence of int
-        Fields of view of the whole network and of its context network.
     seed : int
         Of the draw of clicks, where there are too many for memory: windows of 1 GB are kept.
 
     Yields
     ------
     Progress
-
-    Returns
-    -------
-    ClickedFeatures
     """
-    window_px = _WINDOW_PX[len(fov)]
+    window_bytes = 4 * model.net.feature_channels * math.prod(_window_shape(model.local_fov))
+    kept, numbers = _kept([example.clicks for example in examples], _MOST_BYTES // window_bytes, seed)
+    covered = [(example, clicks, *_covered(clicks)) for example, clicks in zip(examples, kept, strict=True)]
+    total = sum(len(_groups(origins)) for _, _, origins, _ in covered)
     windows: list[Tensor] = []
     positions: list[Tensor] = []
-    window_bytes = 4 * net.feature_channels * math.prod(_window_shape(local_fov))
-    kept, numbers = _kept([example.clicks for example in examples], _MOST_BYTES // window_bytes, seed)
-    done, total = 0, sum(len(_groups(cover(clicks, window_px)[0])) for clicks in kept)
-    for example, clicks in zip(examples, kept, strict=True):
-        if not len(clicks):
-            continue
-        origins, owner = cover(clicks, window_px)
-        prepared = example.prepared(fov, least_px=window_px)
+    done = first = 0
+    for example, clicks, origins, owner in covered:
         corners = torch.from_numpy(clicks.positions_px - origins[owner])
-        first = sum(len(part) for part in windows)
         positions.append(torch.cat((torch.from_numpy(owner)[:, None] + first, corners), dim=1))
-        # Channels last: a patch is later cut out as whole rows, and convolutions take it as it is.
-        stack = prepared.padded.new_empty((len(origins), *_window_shape(local_fov), net.feature_channels))
+        first += len(origins)
+        stack = _empty_stack(model, len(origins))
         for group in _groups(origins):
             yield Progress("features", done, total)
             done += 1
-            _cut_windows(stack, net, prepared, origins, group, local_fov)
+            _fill(stack, model, example, origins, group)
         windows.append(stack)
-    classes = torch.from_numpy(np.concatenate([clicks.classes for clicks in kept]))
     yield Progress("features", total, total)
+    classes = torch.from_numpy(np.concatenate([clicks.classes for clicks in kept]))
     maps = (windows[0] if len(windows) == 1 else torch.cat(windows)).movedim(-1, 1)
-    return ClickedFeatures(maps, torch.cat(positions).to(maps.device), classes.to(maps.device), numbers)
+    return ClickWindows(maps, torch.cat(positions).to(maps.device), classes.to(maps.device), numbers)
+
+
+def _covered(clicks: Clicks) -> tuple[IntArray, IntArray]:
+    return cover(clicks, _WINDOW_PX[len(clicks.shape_px)])
 
 
 def _kept(clicks: Sequence[Clicks], most: int, seed: int) -> tuple[list[Clicks], IntArray]:
     """Drop clicks whose windows memory has no room for; every class keeps some. What is left, and their numbers."""
     owners: list[IntArray] = []
     for part in clicks:
-        _, owner = cover(part, _WINDOW_PX[len(part.shape_px)])
+        _, owner = _covered(part)
         owners.append(owner + (owners[-1].max() + 1 if owners else 0))
     classes = np.concatenate([part.classes for part in clicks])
     drawn = draw_windows(np.concatenate(owners), classes, most, seed=seed)
     inside = [np.isin(owner, drawn) for owner in owners]
-    left = [
-        Clicks(part.positions_px[kept], part.classes[kept], part.shape_px)
-        for part, kept in zip(clicks, inside, strict=True)
-    ]
+    left = [part.some(kept) for part, kept in zip(clicks, inside, strict=True)]
     return left, np.flatnonzero(np.concatenate(inside))
 
 
@@ -172,21 +135,20 @@ def _window_shape(local_fov: Sequence[int]) -> tuple[int, ...]:
     return tuple(n + fov - 1 for n, fov in zip(_WINDOW_PX[len(local_fov)], local_fov, strict=True))
 
 
-def _cut_windows(
-    stack: Tensor,
-    net: PixelNet,
-    prepared: PreparedImage,
-    origins: IntArray,
-    group: list[int],
-    local_fov: Sequence[int],
-) -> None:
+def _empty_stack(model: PixelModel, count: int) -> Tensor:
+    # Channels last: a patch is later cut out as whole rows, and convolutions take it as it is.
+    return torch.empty((count, *_window_shape(model.local_fov), model.net.feature_channels), device=model.device)
+
+
+def _fill(stack: Tensor, model: PixelModel, example: Example, origins: IntArray, group: list[int]) -> None:
     """Fill the windows of a group, each of shape ([z,] y, x, F), out of one stem pass."""
     first = origins[group].min(axis=0)
-    size = origins[group].max(axis=0) - first + _WINDOW_PX[len(first)]
+    last = origins[group].max(axis=0) + _WINDOW_PX[len(first)]
+    needed = Region(tuple(first.tolist()), tuple(last.tolist())).seen_by(model.local_fov)
+    read = needed.seen_by(model.net.stem.exact_fov)
+    window = read_window(example.source, example.constants, read, model.device)
     with torch.no_grad():
-        features = stem_features(net, prepared, first.tolist(), size.tolist(), local_fov)
-    shape = _window_shape(local_fov)
+        features = stem_features(model.net, window, needed)
     for index in group:
-        start = (origins[index] - first).tolist()
-        window = [slice(o, o + n) for o, n in zip(start, shape, strict=True)]
-        stack[index] = features[0][(slice(None), *window)].movedim(0, -1)
+        part = Region.at(origins[index].tolist(), _WINDOW_PX[len(first)]).seen_by(model.local_fov)
+        stack[index] = features[0][(slice(None), *part.within(needed))].movedim(0, -1)

@@ -1,0 +1,64 @@
+"""Where the results for one image go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clicktrain.inference.pixels.summaries import ClassSink, class_dtype
+from clicktrain.stores.ome_zarr import OmeZarrSink
+from clicktrain.stores.sinks import SeveralSinks
+from clicktrain.stores.tiff import TiffSink
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from clicktrain.batch.plan import PredictJob
+    from clicktrain.config import ClassInfo
+    from clicktrain.images.source import ImageSource
+    from clicktrain.stores.sinks import RegionSink
+
+__all__ = ["open_outputs"]
+
+
+def open_outputs(job: PredictJob, source: ImageSource, classes: Sequence[ClassInfo]) -> RegionSink:
+    """Make the sink of an image's results, which takes probabilities.
+
+    Parameters
+    ----------
+    job : PredictJob
+        Names the files; what ends in `.zarr` becomes OME-Zarr, all else TIFF.
+    source : ImageSource
+    classes : sequence of ClassInfo
+        In the order of the probabilities.
+    """
+    sinks: list[RegionSink] = []
+    if job.probabilities is not None:
+        sinks.append(_probabilities(job.probabilities, source, classes))
+    if job.classes is not None:
+        numbers = np.array([info.number for info in classes], np.int64)
+        sinks.append(ClassSink(_classes(job.classes, source, classes, class_dtype(numbers)), numbers))
+    return SeveralSinks(sinks)
+
+
+def _probabilities(path: Path, source: ImageSource, classes: Sequence[ClassInfo]) -> RegionSink:
+    dtype = np.dtype(np.float32)
+    if path.suffix == ".zarr":
+        return OmeZarrSink(path, source.shape_px, dtype, classes, channels=True, voxel_size=source.voxel_size)
+    shape = (len(classes), *source.shape_px)
+    return TiffSink(path, shape, dtype, f"C{_axes(source)}", {"class_names": [info.name for info in classes]})
+
+
+def _classes(
+    path: Path, source: ImageSource, classes: Sequence[ClassInfo], dtype: np.dtype[np.unsignedinteger]
+) -> RegionSink:
+    if path.suffix == ".zarr":
+        return OmeZarrSink(path, source.shape_px, dtype, classes, channels=False, voxel_size=source.voxel_size)
+    names = {str(info.number): info.name for info in classes}
+    return TiffSink(path, source.shape_px, dtype, _axes(source), {"class_names": names})
+
+
+def _axes(source: ImageSource) -> str:
+    return "ZYX"[-len(source.shape_px) :]

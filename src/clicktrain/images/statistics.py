@@ -1,0 +1,169 @@
+"""Numbers of a whole image that each of its tiles needs, from one pass over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clicktrain.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from numpy.typing import NDArray
+
+    from clicktrain.geometry.region import Region
+    from clicktrain.images.source import ImageSource
+    from clicktrain.types import AnyArray
+
+    Doubles = NDArray[np.float64]
+
+__all__ = ["ImageStatistics", "measure"]
+
+# A coarser resolution is measured as long as it has so many pixels.
+_LEAST_PX = 1 << 22
+# Of an image without coarser resolutions that is larger than the first number, blocks all over it of the second one.
+_MOST_PX, _SOME_PX = 1 << 26, 1 << 24
+# Values by which percentiles are told.
+_SAMPLED_PX = 1 << 18
+# What counts as dark and, from the other side, as bright: of the values in order, those between these shares. A
+# hundredth may be hot pixels. Then how many deviations the two means lie apart in a normal distribution.
+_END = (0.01, 0.1)
+_DEVIATIONS = 3.31
+# Where nearly all is background, the percentiles are those of noise: what is bright and rare makes the scale then.
+_LEAST_SHARE = 0.5
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ImageStatistics:
+    """Mean, covariance, range and a sample of an image's values.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (C,), float64
+    covariance : ndarray of shape (C, C), float64
+    low, high : ndarray of shape (C,), float64
+        Smallest and largest value.
+    sample : ndarray of shape (C, N), float32
+        Values of pixels all over the image; of a small image all of them.
+    """
+
+    mean: Doubles
+    covariance: Doubles
+    low: Doubles
+    high: Doubles
+    sample: AnyArray
+
+    @property
+    def deviation(self) -> Doubles:
+        """Standard deviation of each channel; shape (C,)."""
+        found: Doubles = np.sqrt(np.diag(self.covariance))
+        return found
+
+    def percentile_scale(self) -> tuple[Doubles, Doubles]:
+        """What stands for mean and deviation: middle and distance of the darkest and the brightest tenth.
+
+        The very ends, a hundredth each, are left out: they may be hot pixels. Once what is dark and what is bright fill
+        a tenth each, it does not matter how much there is of either. Both ways of measuring give the same for a normal
+        distribution. The deviation is never less than half the true one.
+
+        Returns
+        -------
+        middle, distance : ndarray of shape (C,), float64
+        """
+        ordered = np.sort(self.sample.astype(np.float64), axis=1)
+        n = ordered.shape[1]
+        first = round(_END[0] * n)
+        last = max(first + 1, round(_END[1] * n))
+        dark, bright = ordered[:, first:last].mean(axis=1), ordered[:, ::-1][:, first:last].mean(axis=1)
+        return (dark + bright) / 2, np.maximum((bright - dark) / _DEVIATIONS, _LEAST_SHARE * self.deviation)
+
+    def check_contrast(self, name: str) -> None:
+        """Refuse an image that shows nothing.
+
+        Raises
+        ------
+        ImageError
+            If all values are the same.
+        """
+        if (self.low == self.high).all() and len(set(self.low.tolist())) == 1:
+            raise ImageError(
+                f"{name} must have contrast, got {self.low[0]:g} in every pixel. "
+                "Check that it is the right file or layer."
+            )
+
+
+class _Moments:
+    """Mean and covariance of what was added so far.
+
+    References
+    ----------
+    Chan, Golub, LeVeque 1983, The American Statistician 37(3): how means and squares of parts are joined.
+    """
+
+    def __init__(self, n_channels: int) -> None:
+        self.count = 0
+        self.mean = np.zeros(n_channels)
+        self.products = np.zeros((n_channels, n_channels))
+        self.low, self.high = np.full(n_channels, np.inf), np.full(n_channels, -np.inf)
+
+    def add(self, values: Doubles) -> None:
+        """Take in the values (C, N) of more pixels."""
+        n = values.shape[1]
+        part = values.mean(axis=1)
+        apart, shift = values - part[:, np.newaxis], part - self.mean
+        self.products += apart @ apart.T + np.outer(shift, shift) * (self.count * n / (self.count + n))
+        self.mean += shift * n / (self.count + n)
+        self.count += n
+        self.low, self.high = np.minimum(self.low, values.min(axis=1)), np.maximum(self.high, values.max(axis=1))
+
+
+def measure(source: ImageSource, *, exact: bool = False) -> Generator[None, None, ImageStatistics]:
+    """Look through an image once; one block is in memory at a time.
+
+    Parameters
+    ----------
+    source : ImageSource
+    exact : bool
+        Look at every pixel of the full resolution. Otherwise it is the coarsest resolution with four million pixels or
+        more, and where there is none and the image is huge, blocks all over it; always the same ones.
+
+    Yields
+    ------
+    None
+        After every block.
+
+    Returns
+    -------
+    ImageStatistics
+    """
+    level = 0 if exact else _level_to_measure(source)
+    blocks = source.blocks(level=level)
+    blocks = blocks if exact else _some_of(blocks)
+    total_px = sum(block.n_px for block in blocks)
+    moments, sample = _Moments(source.n_channels), []
+    for block in blocks:
+        stored = source.read(block, level=level).reshape(source.n_channels, -1)
+        moments.add(stored.astype(np.float64))
+        step = max(1, -(-total_px // _SAMPLED_PX))
+        sample.append(stored[:, ::step].astype(np.float32))
+        yield
+    return ImageStatistics(
+        moments.mean, moments.products / moments.count, moments.low, moments.high, np.concatenate(sample, axis=1)
+    )
+
+
+def _level_to_measure(source: ImageSource) -> int:
+    large = [level for level, shape in enumerate(source.shapes_px) if np.prod(shape, dtype=np.int64) >= _LEAST_PX]
+    return max(large, default=0)
+
+
+def _some_of(blocks: Sequence[Region]) -> list[Region]:
+    """All blocks, or of very many an even choice."""
+    total_px = sum(block.n_px for block in blocks)
+    if total_px <= _MOST_PX:
+        return list(blocks)
+    count = max(1, len(blocks) * _SOME_PX // total_px)
+    return [blocks[(2 * i + 1) * len(blocks) // (2 * count)] for i in range(count)]

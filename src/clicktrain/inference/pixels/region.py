@@ -1,0 +1,97 @@
+"""One region of an image classified: the same numbers whatever regions the image is cut into."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clicktrain.inference.pixels.constants import read_window
+from clicktrain.inference.pixels.guided_filter import guide_values
+from clicktrain.inference.pixels.members import blend_members
+from clicktrain.inference.pixels.postprocess import reach_px, smooth, weigh
+from clicktrain.inference.pixels.strided import slice_step
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from clicktrain.geometry.region import Region
+    from clicktrain.images.source import ImageSource
+    from clicktrain.inference.pixels.constants import ImageConstants
+    from clicktrain.models.pixels.fitted import PixelModel
+    from clicktrain.models.pixels.window import ImageWindow
+    from clicktrain.types import FloatArray
+
+__all__ = ["classify_window", "predict_region", "region_to_read"]
+
+
+def predict_region(model: PixelModel, source: ImageSource, constants: ImageConstants, region: Region) -> FloatArray:
+    """Classify a region's pixels; what lies around it is read as far as it is seen.
+
+    Parameters
+    ----------
+    model : PixelModel
+    source : ImageSource
+    constants : ImageConstants
+        Of the whole image.
+    region : Region
+        Inside the image.
+
+    Returns
+    -------
+    ndarray of shape (K, *region.shape_px), float32
+        Probabilities, which sum to 1 in every pixel.
+    """
+    window = read_window(source, constants, region_to_read(model, region, source.shape_px), model.device)
+    steps = classify_window(model, window, constants, region)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            values: FloatArray = stop.value
+            return values
+
+
+def region_to_read(model: PixelModel, region: Region, shape_px: tuple[int, ...]) -> Region:
+    """What of an image is seen when a region is classified; it may reach over the image's border."""
+    blended = _region_to_blend(model, region, shape_px)
+    # Answers between strided places need those before and after.
+    slack = [model.output_stride] * model.ndim
+    if model.ndim == 3:
+        slack[0] = slice_step(model.relative_voxel_size[0])
+    return blended.seen_by(model.fov).grown(slack)
+
+
+def classify_window(
+    model: PixelModel, window: ImageWindow, constants: ImageConstants, region: Region
+) -> Generator[None, None, FloatArray]:
+    """Do what `predict_region` does with what was read already, step by step.
+
+    Parameters
+    ----------
+    model : PixelModel
+    window : ImageWindow
+        Holds `region_to_read`.
+    constants : ImageConstants
+    region : Region
+
+    Yields
+    ------
+    None
+        Where the work can be given up.
+    """
+    grown = _region_to_blend(model, region, window.shape_px)
+    grey = window.grey(*constants.grey)
+    blended = yield from blend_members(model, window, grey, grown)
+    probabilities: FloatArray = blended.cpu().numpy()
+    yield
+    guide = None
+    if model.postprocess.guided_px:
+        guide = guide_values(window, constants.guide, grown, model.relative_voxel_size)
+    smooth(probabilities, guide, model.postprocess, model.relative_voxel_size)
+    wanted = probabilities[(slice(None), *region.within(grown))].copy()
+    weigh(wanted, constants.class_weights)
+    return wanted
+
+
+def _region_to_blend(model: PixelModel, region: Region, shape_px: tuple[int, ...]) -> Region:
+    """A region with what its postprocessing looks at."""
+    return region.grown(reach_px(model.postprocess, model.relative_voxel_size)).clipped(shape_px)

@@ -1,0 +1,221 @@
+"""An image of any size classified tile by tile, straight into where the answers are kept."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from clicktrain.errors import ClickTrainError, is_out_of_memory
+from clicktrain.geometry.region import Region
+from clicktrain.geometry.schedule import TileSchedule, even_tile
+from clicktrain.inference.pixels.constants import measure_constants, read_window
+from clicktrain.inference.pixels.postprocess import class_weights, weigh
+from clicktrain.inference.pixels.region import classify_window, region_to_read
+from clicktrain.progress import Progress, as_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from clicktrain.config import NetworkConfig
+    from clicktrain.images.source import ImageSource
+    from clicktrain.inference.pixels.constants import ImageConstants
+    from clicktrain.models.pixels.fitted import PixelModel
+    from clicktrain.models.pixels.window import ImageWindow
+    from clicktrain.types import AnyArray, FloatArray
+
+__all__ = ["LEAST_TILE_PX", "predict_image", "tile_shape"]
+
+# By number of axes. What is computed beyond a tile's border, by the embedding above all, costs less the larger it is.
+_TILE_PX = {2: (512, 512), 3: (32, 128, 128)}
+# What tiles may shrink to where memory runs out; their surroundings are larger than that.
+LEAST_TILE_PX = {2: (16, 16), 3: (8, 16, 16)}
+# Features of a whole tile; images of many channels get smaller tiles.
+_FEATURE_BYTES = 1 << 28
+# Of images up to this size the shares of the classes are those of all pixels; of larger ones those of squares all over
+# the image, so many along each axis and so wide.
+_WHOLE_PX = 1 << 22
+_SQUARES, _SQUARE_PX = {2: (3, 3), 3: (2, 2, 2)}, {2: (256, 256), 3: (16, 96, 96)}
+
+
+class Sink(Protocol):
+    """Where answers are kept."""
+
+    def write(self, region: Region, values: AnyArray) -> None:
+        """Keep the probabilities (K, *region.shape_px) of a region."""
+
+
+def predict_image(
+    model: PixelModel,
+    source: ImageSource,
+    config: NetworkConfig,
+    sink: Sink,
+    *,
+    tile_px: Sequence[int] | None = None,
+) -> Generator[Progress, None, None]:
+    """Classify every pixel of an image; a few tiles are in memory at a time, and the answer does not depend on them.
+
+    Parameters
+    ----------
+    model : PixelModel
+    source : ImageSource
+    config : NetworkConfig
+        Of the model.
+    sink : Sink
+        Gets the probabilities of each tile once, in any order.
+    tile_px : sequence of int, optional
+        Shape of a tile; smaller ones are taken where memory runs out.
+
+    Yields
+    ------
+    Progress
+        Before every part of a tile and every member's answer.
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be used.
+    ClickTrainError
+        If memory runs out for the smallest tile.
+    """
+    begin = Progress("predicting", 0, 1)
+    yield begin
+    steps = measure_constants(source, config, trained_on=model.statistics, head=model.embedded)
+    constants = yield from as_progress(begin, steps)
+    whole = Region.whole(source.shape_px)
+    tile = tuple(tile_px) if tile_px else tile_shape(model, source.shape_px)
+    if class_weights([1.0] * len(model.classes), model.postprocess, model.n_clicks, model.ndim) is None:
+        yield from _predict_tiles(model, source, constants, whole, tile, sink)
+    elif whole.n_px <= _WHOLE_PX:
+        yield from _predict_at_once(model, source, constants, tile, sink)
+    else:
+        shares = yield from as_progress(begin, _shares_of_squares(model, source, constants))
+        yield from _predict_tiles(model, source, _weighing(model, constants, shares), whole, tile, sink)
+    yield Progress("predicting", 1, 1)
+
+
+def tile_shape(model: PixelModel, shape_px: Sequence[int], memory_bytes: int | None = None) -> tuple[int, ...]:
+    """Shape of the tiles that an image is cut into: the largest whose features are kept, as even as can be."""
+    sides = list(_TILE_PX[model.ndim])
+
+    def needed_bytes() -> int:
+        return 4 * model.net.feature_channels * math.prod(n + f for n, f in zip(sides, model.local_fov, strict=True))
+
+    while needed_bytes() > _FEATURE_BYTES and max(sides) > min(LEAST_TILE_PX[model.ndim]):
+        sides[sides.index(max(sides))] //= 2
+    return even_tile(shape_px, sides, LEAST_TILE_PX[model.ndim])
+
+
+def _predict_at_once(
+    model: PixelModel, source: ImageSource, constants: ImageConstants, tile: Sequence[int], sink: Sink
+) -> Generator[Progress, None, None]:
+    """Classify a small image, whose class shares are those of all its pixels."""
+    whole = Region.whole(source.shape_px)
+    answers = _Answers(np.empty((len(model.classes), *source.shape_px), np.float32))
+    yield from _predict_tiles(model, source, constants, whole, tile, answers)
+    shares = answers.values.mean(axis=tuple(range(1, answers.values.ndim)), dtype=np.float64)
+    weigh(answers.values, _weighing(model, constants, shares).class_weights)
+    sink.write(whole, answers.values)
+
+
+class _Answers:
+    """Probabilities in memory."""
+
+    def __init__(self, values: FloatArray) -> None:
+        self.values = values
+
+    def write(self, region: Region, values: AnyArray) -> None:
+        self.values[(slice(None), *region.slices)] = values
+
+
+def _predict_tiles(
+    model: PixelModel,
+    source: ImageSource,
+    constants: ImageConstants,
+    region: Region,
+    tile: Sequence[int],
+    sink: Sink,
+) -> Generator[Progress, None, None]:
+    schedule = TileSchedule(region, tile, LEAST_TILE_PX[model.ndim])
+    total = max(1, region.n_px)
+    with _Reader(model, source, constants) as reader:
+        while (now := schedule.next()) is not None:
+            progress = Progress("predicting", round(schedule.fraction * total), total)
+            yield progress
+            try:
+                window = reader.read(now, schedule.after())
+                values = yield from as_progress(progress, classify_window(model, window, constants, now))
+            except (RuntimeError, MemoryError) as error:
+                _halve(schedule, now, error)
+            else:
+                sink.write(now, values)
+                schedule.done(now)
+
+
+def _halve(schedule: TileSchedule, tile: Region, error: Exception) -> None:
+    if not is_out_of_memory(error):
+        raise error
+    if not schedule.halve(tile):
+        raise ClickTrainError(
+            f"memory must hold one tile of {tile.shape_px} px and its surroundings, and it is full. Close other "
+            "programs, or use a network with fewer channels."
+        ) from error
+
+
+class _Reader:
+    """Reads the next tile while the present one is computed."""
+
+    def __init__(self, model: PixelModel, source: ImageSource, constants: ImageConstants) -> None:
+        self._model, self._source, self._constants = model, source, constants
+        self._thread = ThreadPoolExecutor(1, "clicktrain-read")
+        self._ahead: tuple[Region, Future[ImageWindow]] | None = None
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def read(self, tile: Region, following: Region | None) -> ImageWindow:
+        """Return what is seen of a tile, and begin to read what will be seen of the following one."""
+        ahead = self._ahead
+        window = ahead[1].result() if ahead is not None and ahead[0] == tile else self._read(tile)
+        self._ahead = None if following is None else (following, self._thread.submit(self._read, following))
+        return window
+
+    def _read(self, tile: Region) -> ImageWindow:
+        region = region_to_read(self._model, tile, self._source.shape_px)
+        return read_window(self._source, self._constants, region, self._model.device)
+
+
+def _weighing(model: PixelModel, constants: ImageConstants, shares: Sequence[float]) -> ImageConstants:
+    weights = class_weights(list(shares), model.postprocess, model.n_clicks, model.ndim)
+    return replace(constants, class_weights=weights)
+
+
+def _shares_of_squares(
+    model: PixelModel, source: ImageSource, constants: ImageConstants
+) -> Generator[None, None, list[float]]:
+    """Mean probability of each class in squares all over a large image."""
+    total, n_px = np.zeros(len(model.classes)), 0
+    for square in _squares(source.shape_px):
+        yield
+        window = read_window(source, constants, region_to_read(model, square, source.shape_px), model.device)
+        values = yield from classify_window(model, window, constants, square)
+        total += values.reshape(len(values), -1).sum(axis=1, dtype=np.float64)
+        n_px += square.n_px
+    shares: list[float] = (total / n_px).tolist()
+    return shares
+
+
+def _squares(shape_px: Sequence[int]) -> Iterator[Region]:
+    """Squares, or boxes, that lie evenly all over an image, always the same ones."""
+    counts, sides = _SQUARES[len(shape_px)], _SQUARE_PX[len(shape_px)]
+    for index in np.ndindex(*counts):
+        middle = [(2 * i + 1) * n // (2 * count) for i, n, count in zip(index, shape_px, counts, strict=True)]
+        start = [max(0, m - side // 2) for m, side in zip(middle, sides, strict=True)]
+        yield Region.at(start, sides).clipped(shape_px)
