@@ -81,7 +81,7 @@ def check_fits(shape: Sequence[int], bytes_each: int, name: str) -> None:
     wanted, free = prod(shape) * bytes_each, psutil.virtual_memory().available
     if wanted > _MOST_SHARE * free:
         raise ImageError(
-            f"the answer for {name} must fit into memory, got {wanted / 1e9:.1f} GB where {free / 1e9:.1f} GB are free. "
+            f"the answer for {name} must fit into memory, got {wanted / 1e9:.1f} GB of {free / 1e9:.1f} GB free. "
             "Write it to a file instead: predict_to(image, sink)."
         )
 
