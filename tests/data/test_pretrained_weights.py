@@ -15,7 +15,7 @@ DATA = files("clicktrain.data")
 def test_they_are_small_and_say_how_they_were_made() -> None:
     assert len((DATA / "embedding.safetensors").read_bytes()) < 5_000_000
     provenance = json.loads((DATA / "embedding.json").read_text())
-    assert provenance["made_by"] == "python -m clicktrain.pretrain"
+    assert provenance["made_by"] == "python -m pretraining"
     assert provenance["data"].startswith("generated images only")
     assert provenance["tasks"] > 0
 

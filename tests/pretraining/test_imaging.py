@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from clicktrain.pretrain.imaging import Microscope, random_microscope
+from pretraining.imaging import Microscope, random_microscope
 
 CLEAN = Microscope(blur_px=0, shading=0, noise=0, grain_px=0, photons=np.inf, gamma=1.0, sparse=False, negative=False)
 

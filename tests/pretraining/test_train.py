@@ -11,10 +11,10 @@ import torch.nn.functional as F
 
 from clicktrain.errors import ImageError
 from clicktrain.models.pixels.pretrained import EmbeddedHead, Embedding
-from clicktrain.pretrain.padded import embed
-from clicktrain.pretrain.pool import draw_pair
-from clicktrain.pretrain.tasks import Task
-from clicktrain.pretrain.train import FewClicks, Report, pretrain
+from pretraining.padded import embed
+from pretraining.pool import draw_pair
+from pretraining.tasks import Task
+from pretraining.train import FewClicks, Report, pretrain
 from tests.textures import strokes, two_textures
 
 if TYPE_CHECKING:

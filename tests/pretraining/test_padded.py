@@ -4,7 +4,7 @@ import torch
 
 from clicktrain.engine.densify import densify
 from clicktrain.models.pixels.trunk import Trunk
-from clicktrain.pretrain.padded import embed
+from pretraining.padded import embed
 from tests.engine.comparing import assert_same
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clicktrain.pretrain.pool import draw_pair
-from clicktrain.pretrain.queries import askable, draw_queries
-from clicktrain.pretrain.tasks import Task, random_task
+from pretraining.pool import draw_pair
+from pretraining.queries import askable, draw_queries
+from pretraining.tasks import Task, random_task
 
 MARGIN_PX = 20
 

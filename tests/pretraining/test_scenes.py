@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clicktrain.pretrain.pool import draw_pair
-from clicktrain.pretrain.scenes import Scene, random_style
+from pretraining.pool import draw_pair
+from pretraining.scenes import Scene, random_style
 
 SHAPE_PX = (96, 80)
 
