@@ -5,11 +5,11 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
+from _patchgd.digits import Digits, bundled_digits
+from _patchgd.ultramnist import SCALE_WEIGHTS, UltraMnist, Variant, digit_combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clicktrain.data.digits import Digits, bundled_digits
-from clicktrain.data.ultramnist import SCALE_WEIGHTS, UltraMnist, Variant, digit_combinations
 from clicktrain.errors import ClickTrainError, ImageError
 
 # One bitmap per number, whose every pixel has the same brightness.
