@@ -2,7 +2,7 @@
 
 python benchmarks/global_context.py --json OUT [--figure OUT] [--quick]
 
-Shell and core of the organs look alike (`clicktrain.data.organ`). Strokes are drawn on one section; scored are that
+Shell and core of the organs look alike (`_organ.py`). Strokes are drawn on one section; scored are that
 section, without its strokes, and another one of the same kind.
 """
 
@@ -17,10 +17,10 @@ from _few_clicks.rounds import timed, warm_up
 from _few_clicks.scores import score
 from _few_clicks.strokes import draw_strokes
 from _global_context import draw_answers
+from _organ import organ_section
 from _report import say, write_report
 
 from clicktrain import PixelClassifier
-from clicktrain.data.organ import organ_section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from _patchgd.digits import bundled_digits, read_digits
 from _patchgd.memory import resident_bytes
 from _patchgd.setting import Setting
 from _patchgd.tables import figures, summary_text
+from _patchgd.ultramnist import Variant
 from _patchgd.ways import rows as trained_rows
 from _patchgd.ways import ways
 from _report import describe_machine, say, write_report
-
-from clicktrain.data.digits import bundled_digits, read_digits
-from clicktrain.data.ultramnist import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,10 +18,13 @@ import tifffile
 ROOT = Path(__file__).parents[1]
 NEEDED = [
     "clicktrain/py.typed",
+    "clicktrain/data/embedding.safetensors",
     "clicktrain/data/ihc_clicks.csv",
     "clicktrain/api/pixels.py",
     "clicktrain/napari/dock.py",
 ]
+# They make and check what ships; whoever wants them has the repository.
+UNWANTED = {"pretraining", "benchmarks", "tests"}
 BAD_INPUT = 2
 
 
@@ -36,6 +39,8 @@ def check_content(wheel: Path) -> None:
         manifest = archive.read("clicktrain/napari.yaml")
     for name in NEEDED:
         require(name in names, f"{wheel.name} lacks {name}")
+    for name in names:
+        require(UNWANTED.isdisjoint(Path(name).parts), f"{wheel.name} has {name}, which only the repository needs")
     require(any(name.endswith("/licenses/LICENSE") for name in names), "the licence is not in it")
     require(manifest == (ROOT / "napari.yaml").read_bytes(), "its napari.yaml is not the one at the root")
     strangers = {name.split("/")[0] for name in names if not name.startswith(("clicktrain/", "napari_clicktrain-"))}

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from contextlib import chdir
 from pathlib import Path
 
 import napari
+import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
-from clicktrain.data.lesions import lesion_image, write_lesion_set
 from clicktrain.data.samples import immunohistochemistry
 from clicktrain.napari.dock import ClickTrainWidget
 from clicktrain.napari.launch import show_sample
 
+TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorials" / "whole-images.md"
 WINDOW_PX = (1280, 800)
 NAME = "immunohistochemistry"
 
@@ -62,12 +64,13 @@ def show_whole_images(out: Path) -> None:
     dock.tabs.setCurrentIndex(1)
     shoot(viewer, out / "whole-empty.png")
 
-    with tempfile.TemporaryDirectory() as folder:
-        write_lesion_set(Path(folder) / "slides")
-        tab.session.table.add([Path(folder) / "slides"])
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        draw_tutorial_images()
+        tab.session.table.add([Path("slides")])
         tab.session.train(tab.controls.choose(patch_px=32, epochs=20))
         tab.session.wait()
-    viewer.add_image(lesion_image(102, ill=True), name="ill02")
+        with Image.open("new/ill/ill22.png") as picture:
+            viewer.add_image(np.asarray(picture), name="ill22")
     viewer.fit_to_view(margin=0.02)
     shoot(viewer, out / "whole-trained.png")
 
@@ -75,6 +78,11 @@ def show_whole_images(out: Path) -> None:
     tab.session.wait()
     shoot(viewer, out / "whole-heat.png")
     viewer.close()
+
+
+def draw_tutorial_images() -> None:
+    """Run the first Python of the page, which writes into the working folder."""
+    exec(TUTORIAL.read_text().split("```python\n")[1].split("```")[0], {})
 
 
 def settle() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import re
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from clicktrain import config
-from clicktrain.data import lesions
+from clicktrain.config.images import ImagePreset
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -28,7 +27,7 @@ PAGES = [
     "docs/explanation/whole-images.md",
     "docs/explanation/patchgd.md",
 ]
-MODULES = ["clicktrain.api.images", "clicktrain.api.pixels", "clicktrain.data.ultramnist", "clicktrain.engine.densify"]
+MODULES = ["clicktrain.api.images", "clicktrain.api.pixels", "_patchgd.ultramnist", "clicktrain.engine.densify"]
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +36,8 @@ def _short_training(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = config.preset("fast")
     short = fast.model_copy(update={"training": fast.training.model_copy(update={"steps": 3})})
     monkeypatch.setattr(config, "preset", lambda name, **_: short)
-    small = partial(lesions.write_lesion_set, side_px=64)
-    monkeypatch.setattr(lesions, "write_lesion_set", lambda folder, **more: small(folder, **(more | {"per_class": 3})))
+    changed = ImagePreset.with_changes
+    monkeypatch.setattr(ImagePreset, "with_changes", lambda own, **changes: changed(own, **(changes | {"epochs": 1})))
 
 
 def readers_own() -> dict[str, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from _organ import organ_section
 
 from clicktrain import PixelClassifier
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.api import pixels
 from clicktrain.api.inputs import image_tensor
 from clicktrain.config import preset
-from clicktrain.data.organ import organ_section
 from clicktrain.errors import ClickTrainError
 from clicktrain.inference.pixels import predict
 from clicktrain.inference.pixels.predict import predict_tiles

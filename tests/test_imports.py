@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
 
 HEAVY = ["torch", "numpy", "skimage", "napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "dask", "pydantic"]
 GUI = ["napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "vispy"]
@@ -15,7 +18,9 @@ GUI = ["napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "vispy"]
 def modules_after(statement: str) -> set[str]:
     """Top-level modules that are loaded once `statement` has run in an interpreter of its own."""
     code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    # In the repository, as only there `pretraining` is found.
+    command = [sys.executable, "-c", code]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     return {name.partition(".")[0] for name in json.loads(answer.stdout)}
 
 

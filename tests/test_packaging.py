@@ -93,6 +93,19 @@ def test_package_says_it_is_typed() -> None:
     assert files("clicktrain").joinpath("py.typed").is_file()
 
 
+def test_the_wheel_is_the_package_and_the_source_archive_has_all_code() -> None:
+    targets = project()["tool"]["hatch"]["build"]["targets"]
+    assert targets["wheel"] == {"packages": ["src/clicktrain"]}
+    beside = {f"/{path.parent.name}" for path in ROOT.glob("*/__init__.py")}
+    assert beside == {"/pretraining", "/tests"}
+    assert beside | {"/src", "/benchmarks"} <= set(targets["sdist"]["include"])
+
+
+def test_only_what_answers_or_samples_need_ships_as_data() -> None:
+    names = {path.name for path in files("clicktrain.data").iterdir()} - {"__pycache__"}
+    assert names == {"__init__.py", "embedding.json", "embedding.safetensors", "ihc_clicks.csv", "samples.py"}
+
+
 def test_base_install_has_no_gui_and_no_cluster() -> None:
     required = plain_names(project()["project"]["dependencies"])
     assert required.isdisjoint({"napari", "magicgui", "qtpy", "superqt", "pyqt6", "pyside6", "dask", "distributed"})

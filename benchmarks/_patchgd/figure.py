@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from _patchgd.digits import bundled_digits
 from _patchgd.shrunk import shrink
+from _patchgd.ultramnist import UltraMnist, Variant
 from clicktrain.config.images import ImageTrainingConfig
-from clicktrain.data.digits import bundled_digits
-from clicktrain.data.ultramnist import UltraMnist, Variant
 from clicktrain.geometry.patch_grid import plan_patch_grid
 from clicktrain.learning.images.inner_steps import plan_steps
 from clicktrain.learning.images.seeds import generator
@@ -20,7 +20,7 @@ from clicktrain.learning.images.seeds import generator
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from clicktrain.data.ultramnist import PlacedDigit, UltraMnistImage
+    from _patchgd.ultramnist import PlacedDigit, UltraMnistImage
     from clicktrain.types import AnyArray
 
 _SIZE_PX, _PATCH_PX, _SHARE, _SHRUNK_PX = 512, 64, 8, 180

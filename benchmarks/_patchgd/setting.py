@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from clicktrain.config.images import ImageNetworkConfig, ImageTrainingConfig
 
 if TYPE_CHECKING:
+    from _patchgd.ultramnist import Variant
     from clicktrain.config.images import Scaling
-    from clicktrain.data.ultramnist import Variant
 
 
 @dataclass(frozen=True)

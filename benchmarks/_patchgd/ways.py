@@ -11,13 +11,13 @@ from _patchgd.memory import activation_bytes
 from _patchgd.network import build_network
 from _patchgd.shrunk import Shrunk, largest_that_fits, shrink
 from _patchgd.training import accuracy, train_network, training_set
-from clicktrain.data.ultramnist import UltraMnist
+from _patchgd.ultramnist import UltraMnist
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from _patchgd.digits import Digits
     from _patchgd.setting import Setting
-    from clicktrain.data.digits import Digits
     from clicktrain.types import AnyArray
 
     Row = dict[str, Any]

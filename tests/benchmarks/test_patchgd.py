@@ -5,14 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from _patchgd.digits import bundled_digits
 from _patchgd.memory import activation_bytes
 from _patchgd.setting import Setting
 from _patchgd.shrunk import Shrunk, largest_that_fits, shrink
 from _patchgd.tables import figures, summary_text
+from _patchgd.ultramnist import UltraMnist, Variant
 from _patchgd.ways import PATCHGD, SHRUNK, WHOLE, Way, drawn, row, rows, ways
-
-from clicktrain.data.digits import bundled_digits
-from clicktrain.data.ultramnist import UltraMnist, Variant
 
 TINY = Setting(
     Variant(size_px=64, n_digits=(1,), sums=(0, 1), scales=(4,)),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clicktrain.pretrain.textures import Texture, band_noise, fractal_noise, random_texture
+from pretraining.textures import Texture, band_noise, fractal_noise, random_texture
 
 SHAPE_PX = (96, 80)
 

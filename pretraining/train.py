@@ -20,15 +20,15 @@ from torch import Tensor, nn
 from clicktrain.errors import ImageError
 from clicktrain.models.pixels.ridge import evidence_of, ridge
 from clicktrain.models.pixels.trunk import Trunk
-from clicktrain.pretrain.padded import embed
-from clicktrain.pretrain.queries import askable, draw_queries
-from clicktrain.pretrain.tasks import Task, random_task
+from pretraining.padded import embed
+from pretraining.queries import askable, draw_queries
+from pretraining.tasks import Task, random_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clicktrain.pretrain.pool import Pool
     from clicktrain.types import IntArray
+    from pretraining.pool import Pool
 
 __all__ = ["FewClicks", "Report", "pretrain"]
 

@@ -1,4 +1,4 @@
 """Pretrained weights made from nothing: generated microscopy, random labelling tasks, a trunk for few clicks.
 
-`python -m clicktrain.pretrain NAME.safetensors` makes them again.
+`python -m pretraining NAME.safetensors`, in a clone of the repository, makes them again.
 """

@@ -9,9 +9,9 @@ from safetensors.torch import load_file
 
 from clicktrain.errors import StorageError
 from clicktrain.models.pixels.pretrained import Embedding
-from clicktrain.pretrain.pool import Pool
-from clicktrain.pretrain.result import ensure_result_writable, write_result
-from clicktrain.pretrain.train import FewClicks, Report
+from pretraining.pool import Pool
+from pretraining.result import ensure_result_writable, write_result
+from pretraining.train import FewClicks, Report
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage as ndi
 
-from clicktrain.pretrain.shapes import Outline, cells, draw_outlines, fibres, random_points, regions
+from pretraining.shapes import Outline, cells, draw_outlines, fibres, random_points, regions
 
 SHAPE_PX = (90, 110)
 

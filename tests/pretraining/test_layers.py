@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import scipy.ndimage as ndi
 
-from clicktrain.pretrain.blobs import Blob, Blobs, Core
-from clicktrain.pretrain.layers import Canvas, Cells, Fibres, Regions, Surface
-from clicktrain.pretrain.shapes import cells
-from clicktrain.pretrain.textures import Texture
+from pretraining.blobs import Blob, Blobs, Core
+from pretraining.layers import Canvas, Cells, Fibres, Regions, Surface
+from pretraining.shapes import cells
+from pretraining.textures import Texture
 
 if TYPE_CHECKING:
-    from clicktrain.pretrain.layers import Layer
+    from pretraining.layers import Layer
 
 FLAT = Texture("flat", scale_px=4, beta=1, stretch=1, angle=0, contrast=0)
 GROUND, BELOW = 9, 0.5

@@ -13,7 +13,7 @@ from clicktrain.errors import ClickTrainError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-logger = logging.getLogger("clicktrain.pretrain")
+logger = logging.getLogger("pretraining")
 
 _LEAST = {"minutes": 0.001, "pairs": 8, "side_px": 96, "seed": 0, "threads": 1}
 _PAIRS_AT_START = 32
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m clicktrain.pretrain", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
     parser.add_argument("out", type=Path, help="file to write, NAME.safetensors; NAME.json beside it tells its making")
     parser.add_argument("--minutes", type=float, default=70, help="how long to train (70)")
     parser.add_argument("--pairs", type=int, default=4096, help="pairs of images to generate (4096)")
@@ -68,9 +68,9 @@ def _make(options: argparse.Namespace) -> None:
     import torch
 
     import clicktrain.engine  # noqa: F401  before the first large tensor: sets how memory is taken
-    from clicktrain.pretrain.pool import Pool
-    from clicktrain.pretrain.result import ensure_result_writable, write_result
-    from clicktrain.pretrain.train import FewClicks, Report, pretrain
+    from pretraining.pool import Pool
+    from pretraining.result import ensure_result_writable, write_result
+    from pretraining.train import FewClicks, Report, pretrain
 
     ensure_result_writable(options.out)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

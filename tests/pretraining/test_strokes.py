@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage as ndi
 
-from clicktrain.pretrain.strokes import draw_strokes
+from pretraining.strokes import draw_strokes
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.ndimage as ndi
 from scipy.spatial import cKDTree
 
-from clicktrain.pretrain.textures import fractal_noise
+from pretraining.textures import fractal_noise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clicktrain.pretrain.tasks import inner_window
+from pretraining.tasks import inner_window
 
 if TYPE_CHECKING:
-    from clicktrain.pretrain.tasks import Task
     from clicktrain.types import IntArray
+    from pretraining.tasks import Task
 
 __all__ = ["askable", "draw_queries"]
 

@@ -15,13 +15,12 @@ from clicktrain.stores.whole_files import ensure_writable, write_whole
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from clicktrain.pretrain.pool import Pool
-    from clicktrain.pretrain.train import FewClicks, Report
+    from pretraining.pool import Pool
+    from pretraining.train import FewClicks, Report
 
 __all__ = ["ensure_result_writable", "write_result"]
 
 _SUFFIX = ".safetensors"
-# Only helps to train.
 
 
 def ensure_result_writable(path: Path) -> None:
@@ -68,9 +67,9 @@ def _provenance_path(path: Path) -> Path:
 
 def _provenance(report: Report, pool: Pool, seed: int) -> dict[str, object]:
     return {
-        "made_by": "python -m clicktrain.pretrain",
+        "made_by": "python -m pretraining",
         "versions": {"napari-clicktrain": clicktrain.__version__, "torch": torch.__version__},
-        "data": "generated images only (clicktrain.pretrain.scenes)",
+        "data": "generated images only (pretraining.scenes)",
         "pairs_of_images": pool.made,
         "side_px": pool.side_px,
         "tasks": report.tasks,

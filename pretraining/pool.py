@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from clicktrain.pretrain.scenes import random_style
+from pretraining.scenes import random_style
 
 if TYPE_CHECKING:
     from clicktrain.types import AnyArray, IntArray

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from _patchgd.digits import Digits, bundled_digits, read_digits
 
-from clicktrain.data.digits import Digits, bundled_digits, read_digits
 from clicktrain.errors import ClickTrainError, ImageError, LabelsError, StorageError
 
 if TYPE_CHECKING:

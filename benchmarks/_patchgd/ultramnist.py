@@ -11,7 +11,7 @@ import numpy as np
 from clicktrain.errors import ClickTrainError, ImageError
 
 if TYPE_CHECKING:
-    from clicktrain.data.digits import Digits
+    from _patchgd.digits import Digits
     from clicktrain.types import AnyArray
 
 __all__ = ["SCALE_WEIGHTS", "PlacedDigit", "UltraMnist", "UltraMnistImage", "Variant", "digit_combinations"]
@@ -159,7 +159,7 @@ class UltraMnist:
 
     Examples
     --------
-    >>> from clicktrain.data.digits import bundled_digits
+    >>> from _patchgd.digits import bundled_digits
     >>> train, validation = bundled_digits().split(0.2, seed=0)
     >>> images = UltraMnist(train, Variant(size_px=512), n_per_class=3, seed=0)
     >>> len(images), images[7].label, images[7].pixels.shape

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from clicktrain.data.cells import draw_cell, scattered_places
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from clicktrain.types import IntArray
+    from clicktrain.types import FloatArray, IntArray
 
 __all__ = ["organ_section"]
 
@@ -43,11 +41,27 @@ def organ_section(seed: int, *, side_px: int = 768) -> tuple[NDArray[np.uint8], 
     depth_px = distance_transform_edt(inside)
     truth = np.where(inside, np.where(depth_px < 0.4 * depth_px.max(), 2, 3), 1)
     image = np.where(inside, _TISSUE, _GROUND).astype(np.float32)
-    places = scattered_places(random, side_px, _CELL_SPACING_PX)
+    places = _scattered_places(random, side_px)
     for y, x in places[(places < side_px).all(axis=1)]:
         if inside[int(y), int(x)]:
-            draw_cell(image, y, x, random.uniform(*_CELL_RADIUS_PX), random.uniform(*_CELL_BRIGHTNESS))
+            _draw_cell(image, y, x, random.uniform(*_CELL_RADIUS_PX), random.uniform(*_CELL_BRIGHTNESS))
     return np.clip(image + random.normal(0, _NOISE, image.shape), 0, 255).astype(np.uint8), truth
+
+
+def _scattered_places(random: np.random.Generator, side_px: int) -> FloatArray:
+    """Places (y, x) about one spacing apart, none of them on a grid that one sees; shape (N, 2)."""
+    ticks = np.arange(_CELL_SPACING_PX / 2, side_px, _CELL_SPACING_PX)
+    grid = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
+    return (grid + random.uniform(-0.35, 0.35, grid.shape) * _CELL_SPACING_PX).astype(np.float32)
+
+
+def _draw_cell(image: FloatArray, y: float, x: float, radius_px: float, brightness: float) -> None:
+    """Add a disc with a soft border to the image, in place."""
+    reach = int(radius_px) + 3
+    top, left = max(0, int(y) - reach), max(0, int(x) - reach)
+    part = image[top : int(y) + reach + 1, left : int(x) + reach + 1]
+    ys, xs = np.ogrid[top : top + part.shape[0], left : left + part.shape[1]]
+    part += brightness / (1 + np.exp(np.hypot(ys - y, xs - x) - radius_px))
 
 
 def _oval(random: np.random.Generator, side_px: int) -> NDArray[np.bool_]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from clicktrain.pretrain.shapes import Outline, draw_outlines, random_points
+from pretraining.shapes import Outline, draw_outlines, random_points
 
 if TYPE_CHECKING:
-    from clicktrain.pretrain.layers import Canvas, Surface
     from clicktrain.types import AnyArray
+    from pretraining.layers import Canvas, Surface
 
 __all__ = ["Blob", "Blobs", "Core", "Place"]
 

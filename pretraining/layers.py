@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from clicktrain.pretrain.shapes import cells, fibres, regions
+from pretraining.shapes import cells, fibres, regions
 
 if TYPE_CHECKING:
-    from clicktrain.pretrain.textures import Texture
     from clicktrain.types import AnyArray, IntArray
+    from pretraining.textures import Texture
 
 __all__ = ["Canvas", "Cells", "Fibres", "Layer", "Regions", "Surface"]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clicktrain.pretrain.blobs import Blob, Blobs, Core, Place
-from clicktrain.pretrain.imaging import Microscope, random_microscope
-from clicktrain.pretrain.layers import Canvas, Cells, Fibres, Layer, Regions, Surface
-from clicktrain.pretrain.textures import Texture, random_texture
+from pretraining.blobs import Blob, Blobs, Core, Place
+from pretraining.imaging import Microscope, random_microscope
+from pretraining.layers import Canvas, Cells, Fibres, Layer, Regions, Surface
+from pretraining.textures import Texture, random_texture
 
 if TYPE_CHECKING:
     from clicktrain.types import AnyArray, IntArray

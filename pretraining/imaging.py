@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.ndimage as ndi
 
-from clicktrain.pretrain.textures import band_noise, fractal_noise
+from pretraining.textures import band_noise, fractal_noise
 
 if TYPE_CHECKING:
     from clicktrain.types import AnyArray

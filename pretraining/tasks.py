@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clicktrain.pretrain.strokes import draw_strokes
+from pretraining.strokes import draw_strokes
 
 if TYPE_CHECKING:
     from clicktrain.types import IntArray

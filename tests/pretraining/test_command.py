@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from clicktrain.pretrain import train
-from clicktrain.pretrain.__main__ import main
+from pretraining import train
+from pretraining.__main__ import main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,5 +72,5 @@ def test_a_path_that_cannot_be_written_is_found_before_the_training(
 def test_a_run_that_is_interrupted_says_so_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert stopped(capsys, tmp_path / "made.safetensors", *QUICK) == (130, "python -m clicktrain.pretrain: stopped.")
+    assert stopped(capsys, tmp_path / "made.safetensors", *QUICK) == (130, "python -m pretraining: stopped.")
     assert not list(tmp_path.iterdir())

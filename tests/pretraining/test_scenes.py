@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clicktrain.pretrain.pool import draw_pair
-from clicktrain.pretrain.scenes import Scene, random_style
+from pretraining.pool import draw_pair
+from pretraining.scenes import Scene, random_style
 
 SHAPE_PX = (96, 80)
 
@@ -17,14 +17,14 @@ def scene(style: int, layout: int) -> Scene:
     return random_style(rng(style)).draw(SHAPE_PX, rng(layout))
 
 
-@pytest.mark.parametrize("style", range(12))
+@pytest.mark.parametrize("style", range(6))
 def test_one_seed_gives_one_scene(style: int) -> None:
     once, again = scene(style, 7), scene(style, 7)
     assert np.array_equal(once.image, again.image)
     assert np.array_equal(once.classes, again.classes)
 
 
-@pytest.mark.parametrize("style", range(12))
+@pytest.mark.parametrize("style", range(6))
 def test_scenes_are_finite_and_count_their_classes_from_the_ground_up(style: int) -> None:
     drawn = scene(style, 1)
     assert drawn.image.shape == drawn.classes.shape == SHAPE_PX
@@ -37,7 +37,7 @@ def test_scenes_are_finite_and_count_their_classes_from_the_ground_up(style: int
 
 def test_two_layouts_of_one_style_differ_but_share_classes() -> None:
     same = 0
-    for style in range(30):
+    for style in range(12):
         one, other = scene(style, 1), scene(style, 2)
         assert not np.array_equal(one.image, other.image)
         assert not np.array_equal(one.classes, other.classes)
@@ -45,7 +45,7 @@ def test_two_layouts_of_one_style_differ_but_share_classes() -> None:
         assert shared
         same += shared == set(np.unique(one.classes)) | set(np.unique(other.classes))
     # Small and rare things are now and then in one of the images only.
-    assert same >= 20
+    assert same >= 8
 
 
 def test_styles_differ() -> None:
