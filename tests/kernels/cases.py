@@ -21,7 +21,7 @@ HALVES = [torch.float16] if INTERPRETED else [torch.float16, torch.bfloat16]
 # How near a format comes to the reference in double precision.
 PRECISIONS = [pytest.param(torch.float64, 1e-10, id="float64"), pytest.param(torch.float32, 1e-5, id="float32")]
 
-# Batch, channels in and out, groups, spatial shape, kernel, spacing: odd sizes, outputs narrower than the spacing.
+# Batch, channels in and out, groups, spatial shape, kernel, dilation: odd sizes, outputs narrower than the dilation.
 CONVOLUTIONS = {
     "B2-C3-K5-9x11-k3-d1": (2, 3, 5, 1, (9, 11), (3, 3), (1, 1)),
     "B1-C1-K1-3x3-k2-d2": (1, 1, 1, 1, (3, 3), (2, 2), (2, 2)),
@@ -30,7 +30,7 @@ CONVOLUTIONS = {
     "B1-C19-K17-13x21-k3-d3": (1, 19, 17, 1, (13, 21), (3, 3), (3, 3)),
     "B70-C3-K4-5x4-k5x4-d1": (70, 3, 4, 1, (5, 4), (5, 4), (1, 1)),
 }
-# Spatial shape, kernel, spacing.
+# Spatial shape, kernel, dilation.
 POOLS = {
     "3x3-k2-d2": ((3, 3), (2, 2), (2, 2)),
     "9x14-k3-d1": ((9, 14), (3, 3), (1, 1)),

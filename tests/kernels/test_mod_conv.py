@@ -44,7 +44,7 @@ def test_order_of_the_channels_says_what_is_read_and_not_where_it_is_added(backe
         ((2, 8), (8, 8, 3, 3), {}, "k at most"),
         ((2, 3), (3, 3, 2, 2), {}, "Use odd kernels"),
         ((2, 3), (3, 3, 3, 3), {"padding_px": (2, 2)}, "Use odd kernels"),
-        ((2, 3), (3, 3, 3, 3), {"spacing_px": 6}, "image must be larger than"),
+        ((2, 3), (3, 3, 3, 3), {"dilation": 6}, "image must be larger than"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(

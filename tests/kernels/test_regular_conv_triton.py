@@ -19,13 +19,13 @@ def convolved(inputs: list[torch.Tensor], backend: str, dtype: torch.dtype, **op
 
 
 def inputs_of(case: str) -> tuple[list[torch.Tensor], dict[str, object]]:
-    batch, channels, classes, groups, shape, size, spacing = CONVOLUTIONS[case]
+    batch, channels, classes, groups, shape, size, dilation = CONVOLUTIONS[case]
     tensors = [
         noise(batch, channels, *shape),
         noise(classes, channels // groups, *size, seed=2),
         noise(classes, seed=3),
     ]
-    return tensors, {"spacing_px": spacing, "groups": groups}
+    return tensors, {"dilation": dilation, "groups": groups}
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
@@ -58,7 +58,7 @@ def test_fused_tanh_keeps_its_relative_accuracy_from_0_on(dtype: torch.dtype) ->
     scores = torch.logspace(-30, 2, 97, dtype=dtype, device=DEVICE)
     scores = torch.cat([-scores, torch.zeros_like(scores[:1]), scores])
     unit = torch.ones_like(scores[:1]).view(1, 1, 1, 1)
-    got = regular_conv(scores.view(1, 1, 1, -1), unit, spacing_px=1, activation="tanh", backend="triton")
+    got = regular_conv(scores.view(1, 1, 1, -1), unit, dilation=1, activation="tanh", backend="triton")
     tolerance = 64 * torch.finfo(dtype).eps
     torch.testing.assert_close(got.flatten(), scores.tanh(), rtol=tolerance, atol=0)
 
@@ -66,7 +66,7 @@ def test_fused_tanh_keeps_its_relative_accuracy_from_0_on(dtype: torch.dtype) ->
 def test_fused_rectifier_passes_nan_on_and_gives_0_no_gradient() -> None:
     image = torch.tensor([torch.nan, -1.0, 0.0, 2.0], device=DEVICE).view(1, 1, 1, 4).requires_grad_()
     unit = torch.ones_like(image[..., :1]).detach()
-    scores = regular_conv(image, unit, spacing_px=1, activation="relu", backend="triton")
+    scores = regular_conv(image, unit, dilation=1, activation="relu", backend="triton")
     scores.sum().backward()
     assert scores.isnan().flatten().tolist() == [True, False, False, False]
     assert scores[..., 1:].flatten().tolist() == [0.0, 0.0, 2.0]
@@ -108,7 +108,7 @@ def test_far_places_are_those_that_32_bits_cannot_count() -> None:
 
 
 def test_channels_lie_innermost_behind_a_grey_image() -> None:
-    scores = regular_conv(noise(1, 1, 9, 9).detach(), noise(5, 1, 2, 2).detach(), spacing_px=2, backend="triton")
+    scores = regular_conv(noise(1, 1, 9, 9).detach(), noise(5, 1, 2, 2).detach(), dilation=2, backend="triton")
     assert scores.stride(1) == 1
 
 
@@ -120,8 +120,8 @@ def test_partial_sums_of_a_large_weight_are_few() -> None:
 
 def test_triton_without_bias_matches_reference() -> None:
     inputs = [noise(1, 2, 9, 9), noise(3, 2, 2, 2)]
-    expected = convolved(inputs, "reference", torch.float64, spacing_px=3)
-    assert_all_close(convolved(inputs, "triton", torch.float32, spacing_px=3), expected, 1e-5)
+    expected = convolved(inputs, "reference", torch.float64, dilation=3)
+    assert_all_close(convolved(inputs, "triton", torch.float32, dilation=3), expected, 1e-5)
 
 
 @pytest.mark.parametrize("wanted", [0, 1, 2], ids=["image", "weight", "bias"])
@@ -136,7 +136,7 @@ def test_one_wanted_gradient_alone_is_the_same(wanted: int) -> None:
 
 def test_weight_gradient_over_several_shares_is_that_of_the_reference() -> None:
     image, weight = noise(1, 1, 66, 67).detach(), noise(1, 1, 2, 1, seed=2)
-    scores = regular_conv(image, weight, spacing_px=1, backend="reference")
+    scores = regular_conv(image, weight, dilation=1, backend="reference")
     grad = noise(*scores.shape, seed=1).detach()
     shares, share_pixels = shares_of(grad.numel(), weight.numel())
     assert shares == 2
