@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from clicktrain.kernels.mod_conv.dispatch import ModActivation
+    from clicktrain.kernels.regular_conv.activations import ModActivation
 
 __all__ = ["mod_conv_aten"]
 

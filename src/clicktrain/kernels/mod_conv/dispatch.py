@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from clicktrain.errors import ShapeError
 from clicktrain.kernels.backends import resolve_backend
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.kernels.backends import Backend
+    from clicktrain.kernels.regular_conv.activations import ModActivation
 
-__all__ = ["ModActivation", "mod_conv"]
-
-ModActivation = Literal["none", "relu"]
+__all__ = ["mod_conv"]
 
 
 def mod_conv(

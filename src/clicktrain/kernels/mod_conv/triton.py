@@ -20,7 +20,7 @@ from clicktrain.kernels.mod_conv.shapes import margins_px, middle
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clicktrain.kernels.mod_conv.dispatch import ModActivation
+    from clicktrain.kernels.regular_conv.activations import ModActivation
 
 __all__ = ["mod_conv_bwd_image", "mod_conv_bwd_weight", "mod_conv_fwd"]
 

@@ -17,7 +17,7 @@ from clicktrain.models.layers.channel_selector import ChannelSelector
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clicktrain.kernels.mod_conv.dispatch import ModActivation
+    from clicktrain.kernels.regular_conv.activations import ModActivation
 
 __all__ = [
     "ModBlock",
