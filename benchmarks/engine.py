@@ -9,30 +9,25 @@ are the shortest of several rounds in which everything that is compared runs in 
 from __future__ import annotations
 
 import argparse
-import os
-from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import torch
 from _engine.bench import Bench, Findings
 from _engine.choices import choices
-from _engine.coarse import coarse_first
 from _engine.fast import fast
 from _engine.floor import floor
 from _engine.strokes import strokes
 from _engine.tables import report_text
 from _engine.whole import whole_images
-from _report import describe_machine, say, write_report
+from _report import describe_machine, write_report
 
-from clicktrain.engine.calibration import speeds_of
 from clicktrain.engine.device import pick_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PARTS = ("whole", "floor", "strokes", "planner", "fast", "coarse")
+PARTS = ("whole", "floor", "strokes", "planner", "fast")
 
 
 def measure(bench: Bench, parts: list[str], data: Path | None, found: Findings) -> Iterator[str]:
@@ -43,7 +38,6 @@ def measure(bench: Bench, parts: list[str], data: Path | None, found: Findings) 
         "strokes": lambda: strokes(bench),
         "planner": lambda: choices(bench),
         "fast": lambda: fast(bench, data),
-        "coarse": lambda: coarse_first(bench),
     }
     found.figures["engine.threads"] = torch.get_num_threads()
     for part in parts:
@@ -70,17 +64,12 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="measure only these")
     arguments = parser.parse_args()
     pick_device("auto")
-    # Speeds are measured anew: what is kept may come from a time when other work ran.
-    with TemporaryDirectory() as folder:
-        os.environ["CLICKTRAIN_CACHE"] = folder
-        bench = Bench(torch.device("cuda" if torch.cuda.is_available() else "cpu"), arguments.quick)
-        say("speeds of the device")
-        speeds = {ndim: asdict(speeds_of(bench.device, torch.float32, ndim)) for ndim in (2, 3)}
-        found = Findings()
-        extra = {"rows": found.rows, "speeds": speeds}
-        # Written after every part: a run that is stopped keeps what it has.
-        for _ in measure(bench, arguments.parts, arguments.data, found):
-            write_report(arguments.json, found.figures, command_line(arguments), extra)
+    bench = Bench(torch.device("cuda" if torch.cuda.is_available() else "cpu"), arguments.quick)
+    found = Findings()
+    extra = {"rows": found.rows}
+    # Written after every part: a run that is stopped keeps what it has.
+    for _ in measure(bench, arguments.parts, arguments.data, found):
+        write_report(arguments.json, found.figures, command_line(arguments), extra)
     text = report_text({"figures": found.figures, "machine": describe_machine(), **extra})
     if arguments.markdown:
         arguments.markdown.parent.mkdir(parents=True, exist_ok=True)

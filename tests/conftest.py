@@ -12,7 +12,7 @@ settings.load_profile("clicktrain")
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory):
-    """Keep measured speeds of the tests, which run with odd settings, out of the user's cache."""
+    """Keep what the tests measure, with odd settings, out of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLICKTRAIN_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield

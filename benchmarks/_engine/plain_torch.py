@@ -27,23 +27,23 @@ def dilated_scores(module: nn.Sequential, image: Tensor) -> Tensor:
     ----------
     Li, Zhao, Wang 2014, arXiv 1412.4526, section 3.
     """
-    values, spacing, flat = image.contiguous(memory_format=MAPS), 1, False
+    values, dilation, flat = image.contiguous(memory_format=MAPS), 1, False
     for layer in module:
         if isinstance(layer, nn.Conv2d):
-            values = _conv(values, layer.weight, layer.bias, spacing)
+            values = _conv(values, layer.weight, layer.bias, dilation)
         elif isinstance(layer, nn.MaxPool2d):
-            values = F.max_pool2d(values, layer.kernel_size, stride=1, dilation=spacing)
-            spacing *= layer.stride
+            values = F.max_pool2d(values, layer.kernel_size, stride=1, dilation=dilation)
+            dilation *= layer.stride
         elif isinstance(layer, nn.Flatten):
             flat = True
         elif isinstance(layer, nn.Linear):
             side = round((layer.in_features / values.shape[1]) ** 0.5) if flat else 1
-            values = _conv(values, layer.weight.view(-1, values.shape[1], side, side), layer.bias, spacing)
+            values = _conv(values, layer.weight.view(-1, values.shape[1], side, side), layer.bias, dilation)
             flat = False
         else:
             values = layer(values)
     return values
 
 
-def _conv(values: Tensor, weight: Tensor, bias: Tensor | None, spacing: int) -> Tensor:
-    return F.conv2d(values, weight.contiguous(memory_format=MAPS), bias, dilation=spacing)
+def _conv(values: Tensor, weight: Tensor, bias: Tensor | None, dilation: int) -> Tensor:
+    return F.conv2d(values, weight.contiguous(memory_format=MAPS), bias, dilation=dilation)

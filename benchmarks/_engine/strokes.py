@@ -73,7 +73,7 @@ def _one_pass(case: Case, places: Tensor) -> dict[str, Callable[[], object]]:
 
 def _plain_torch_ends(image: Tensor) -> bool:
     """Where the engine has to make the gradient of N4's second layer itself, PyTorch takes minutes for it."""
-    return not gains_by_own_weight_gradient(image, kernel=(5, 5), spacing_px=(2, 2), groups=1)
+    return not gains_by_own_weight_gradient(image, kernel=(5, 5), dilation=(2, 2), groups=1)
 
 
 def _must_agree(case: Case, works: dict[str, Callable[[], object]]) -> None:

@@ -21,8 +21,6 @@ ROWS = (
     ("planner.worst_ratio", "planner, best way / chosen way, worst of {planner.rows} cases", "{:.2f}"),
     ("fast.speedup", '`precision="fast"`, geometric mean of the networks', "{:.2f}x"),
     ("fast.argmax_agreement", "pixels that get the same class in it", "{:.3%}"),
-    ("refine.cost_ratio", "coarse first, time of all / time of one pass, worst network", "{:.2f}"),
-    ("refine.first_share", "coarse first, time to the first scores / time of all, worst network", "{:.2f}"),
 )  # fmt: skip
 
 EXPLANATION = """\

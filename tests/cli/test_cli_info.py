@@ -37,33 +37,6 @@ def test_file_that_is_no_model_is_refused(clicktrain, tmp_path):
     assert result.stderr.count("\n") == 1
 
 
-def test_plan_shows_the_choice_its_alternatives_and_the_speeds(clicktrain, model):
-    result = clicktrain("info", model, "--plan", "--size", "64")
-    assert result.exit_code == 0, result.output
-    for word in (
-        "planned",
-        "fragments",
-        "patch scan",
-        "scattered clicks",
-        "conv_macs_per_s",
-        "forward and backward",
-        "GFLOP",
-    ):
-        assert word in result.stdout
-
-
-def test_plan_of_the_default_network_needs_no_model(clicktrain):
-    result = clicktrain("info", "--plan", "--size", "32")
-    assert result.exit_code == 0, result.output
-    assert "32 x 32 scores" in result.stdout
-
-
-def test_info_about_nothing_is_refused(clicktrain):
-    result = clicktrain("info")
-    assert result.exit_code == 2
-    assert "MODEL must be a model file, got none" in result.stderr
-
-
 def test_info_shows_the_channels_chosen_and_the_work_skipped(clicktrain, tmp_path):
     image, labels = halves(0), strokes()
     settings = preset("fast", pretrained=False)
@@ -90,9 +63,3 @@ def test_info_names_what_a_model_of_whole_images_holds(clicktrain, image_model):
     assert result.exit_code == 0, result.output
     for shown in ("image", "nothing, 12 images", "square, 12 images", "Patch: 16", "Best epoch"):
         assert shown in result.stdout
-
-
-def test_plan_of_a_model_of_whole_images_is_refused(clicktrain, image_model):
-    result = clicktrain("info", image_model, "--plan")
-    assert result.exit_code == 2
-    assert "--plan must have a model of pixels" in result.stderr

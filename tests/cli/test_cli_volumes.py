@@ -76,11 +76,3 @@ def test_a_model_for_images_refuses_a_volume_in_one_line(clicktrain, volume, tmp
     result = clicktrain("predict", tmp_path / "m.clicktrain", volume, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert "must be 2D like the training images, got a volume" in result.stderr
-
-
-def test_the_plan_of_a_volume_model_is_shown(clicktrain, tmp_path):
-    model = PixelClassifier(preset="fast", pretrained=False).fit(VOLUME, LABELS, axes="ZYX")
-    model.save(tmp_path / "m.clicktrain")
-    result = clicktrain("info", tmp_path / "m.clicktrain", "--plan", "--size", "24")
-    assert result.exit_code == 0, result.output
-    assert "24 x 24 x 24 scores" in result.stdout

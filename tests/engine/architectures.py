@@ -75,7 +75,7 @@ class GlobalMean(nn.Module):
 
 
 class _Sketch:
-    """Layers drawn so far, with channels, extent and spacing after them."""
+    """Layers drawn so far, with channels, extent and dilation after them."""
 
     def __init__(self, draw: st.DrawFn, ndim: int) -> None:
         self.draw, self.ndim = draw, ndim
@@ -83,7 +83,7 @@ class _Sketch:
         self.classes = draw(st.integers(2, 3))
         self.layers: list[nn.Module] = []
         self.same_on_all_axes = draw(st.booleans())
-        self.extent, self.spacing = [1] * ndim, [1] * ndim
+        self.extent, self.dilation = [1] * ndim, [1] * ndim
 
     def per_axis(self, low: int, high: int) -> tuple[int, ...]:
         if self.same_on_all_axes:
@@ -92,11 +92,11 @@ class _Sketch:
 
     def see(self, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> bool:
         """Widen the field of view, unless it would become too large for a test."""
-        extent = [e + (k - 1) * w * d for e, k, w, d in zip(self.extent, size, dilation, self.spacing, strict=True)]
-        spacing = [d * s for d, s in zip(self.spacing, stride, strict=True)]
-        if max(extent) > LARGEST_FOV_PX[self.ndim] or max(spacing) > 6:
+        extent = [e + (k - 1) * w * d for e, k, w, d in zip(self.extent, size, dilation, self.dilation, strict=True)]
+        dense_dilation = [d * s for d, s in zip(self.dilation, stride, strict=True)]
+        if max(extent) > LARGEST_FOV_PX[self.ndim] or max(dense_dilation) > 6:
             return False
-        self.extent, self.spacing = extent, spacing
+        self.extent, self.dilation = extent, dense_dilation
         return True
 
     def conv(self) -> None:
@@ -140,9 +140,9 @@ class _Sketch:
         if not any(isinstance(layer, nn.Conv2d | nn.Conv3d | Branched) for layer in self.layers):
             self.layers.append(CONV[self.ndim](self.channels, self.channels, 1))
         classes = self.classes
-        count = self.draw(st.integers(1, 3)) if max(self.spacing) <= 4 else 1
+        count = self.draw(st.integers(1, 3)) if max(self.dilation) <= 4 else 1
         counts = (count,) * self.ndim
-        fov = tuple(e + (n - 1) * d for e, n, d in zip(self.extent, counts, self.spacing, strict=True))
+        fov = tuple(e + (n - 1) * d for e, n, d in zip(self.extent, counts, self.dilation, strict=True))
         kind = self.draw(st.sampled_from(["conv", "linear", "mean", "deep"]))
         if kind == "conv":
             self.layers += [CONV[self.ndim](self.channels, classes, counts)]

@@ -17,15 +17,17 @@ from clicktrain.engine.cost import Costs
 from clicktrain.engine.execute import run_whole
 from clicktrain.engine.fold import fold, refold, unfold
 from clicktrain.engine.pieces import plan_pieces
-from clicktrain.engine.plan import DensePlan, Pass, folds, plan_dense, segment_s
+from clicktrain.engine.plan import DensePlan, Pass, largest_fold, plan_dense
 from clicktrain.engine.planner import Planner
 from clicktrain.engine.segments import Segment
-from clicktrain.engine.speeds import Speeds
+from clicktrain.engine.speeds import speeds_of
 from tests.engine.architectures import Example, SideBySide, patch_classifiers, plain_cnn_1
 from tests.engine.comparing import assert_same, gradients, random_images
 
 if TYPE_CHECKING:
     from clicktrain.engine.program import Program
+
+CPU = speeds_of(torch.device("cpu"))
 
 
 @dataclass
@@ -37,13 +39,17 @@ class Case:
     plan: DensePlan
 
 
+def divisors(number: int) -> list[int]:
+    return [n for n in range(1, number + 1) if number % n == 0]
+
+
 def any_plan(draw: st.DrawFn, program: Program) -> DensePlan:
     """Some of all the plans that there are, the slow ones too."""
     segments: list[Segment] = []
-    start, folded = 0, (1,) * program.ndim
+    start = 0
     while start < len(program.steps):
         stop = draw(st.integers(start + 1, len(program.steps)))
-        folded = draw(st.sampled_from(list(folds(program, start, stop, folded, "auto"))))
+        folded = tuple(draw(st.sampled_from(divisors(n))) for n in largest_fold(program, start, stop))
         segments.append(Segment(start, stop, folded, draw(st.sampled_from([None, 1, 5, 12, 40]))))
         start = stop
     return DensePlan(0.0, tuple(segments))
@@ -57,22 +63,16 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(example, beyond, any_plan(draw, program))
 
 
-@given(cases(), st.booleans(), st.sampled_from(["noise", "saturated"]))
-def test_any_plan_equals_the_patch_scan(case: Case, with_gradient: bool, kind: str) -> None:
-    example = case.example
-    dense = densify(example.module, ndim=example.ndim, fov=example.fov)
-    image = random_images(example, 2, case.beyond, kind)
-    with torch.set_grad_enabled(with_gradient):
-        assert_same(run_whole(dense.program, case.plan, image, example.module), dense(image, "patches"), 1e-10)
-
-
 @given(cases())
-def test_every_gradient_of_any_plan_equals_that_of_the_patch_scan(case: Case) -> None:
+def test_any_plan_has_the_scores_and_gradients_of_the_patch_scan(case: Case) -> None:
     example = case.example
     dense = densify(example.module, ndim=example.ndim, fov=example.fov)
     image = random_images(example, 2, case.beyond, "noise").requires_grad_()
-    by_plan = gradients(run_whole(dense.program, case.plan, image, example.module), example.module, image)
-    by_scan = gradients(dense(image, "patches"), example.module, image)
+    scores, scan = run_whole(dense.program, case.plan, image, example.module), dense(image, "patches")
+    with torch.no_grad():
+        assert_same(run_whole(dense.program, case.plan, image, example.module), scan, 1e-10)
+    assert_same(scores, scan, 1e-10)
+    by_plan, by_scan = gradients(scores, example.module, image), gradients(scan, example.module, image)
     for got, expected in zip(by_plan, by_scan, strict=True):
         assert_same(got, expected, 1e-10)
 
@@ -167,49 +167,32 @@ def test_fragments_hold_every_nth_pixel() -> None:
     assert torch.equal(fragments[1, 2, 1], maps[1, :, 2::4, 1::3])
 
 
-def test_plan_runs_every_step_once_and_folds_only_further() -> None:
+@pytest.mark.parametrize("fragments", [False, True])
+def test_plan_runs_every_step_once_and_in_fragments_every_window_where_its_taps_are_neighbours(fragments: bool) -> None:
     program = densify(plain_cnn_1()).program
-    job = Pass(program, 1, (644, 644), Costs(Speeds(), gradient=True))
-    for plan in plan_dense(job, "full"):
-        bounds = [bound for segment in plan.segments for bound in (segment.start, segment.stop)]
-        assert bounds[::2] == [0, *bounds[1::2]][: len(bounds[::2])]
-    assert [segment.folded for segment in plan_dense(job, "full")[-1].segments][-1] == (16, 16)
-    assert {segment.folded for segment in plan_dense(job, "none")[-1].segments} == {(1, 1)}
-
-
-def test_maps_that_are_folded_for_a_segment_are_paid_for_whichever_segment_made_them() -> None:
-    net = nn.Sequential(nn.Conv2d(1, 4, 2, stride=2), nn.ReLU(), nn.Conv2d(4, 4, 2), nn.Conv2d(4, 2, 2)).eval()
-    program = densify(net).program
-    job = Pass(program, 1, (64, 64), Costs(Speeds(), gradient=False))
-    folded = Segment(2, 3, (2, 2))
-    alike, whole = (Segment(0, 2, fold) for fold in ((2, 2), (1, 1)))
-    assert segment_s(job, folded, (whole,)) > segment_s(job, folded, (alike,))
-
-
-def test_map_left_behind_by_an_earlier_segment_is_paid_for_too() -> None:
-    class Skips(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first, self.head = nn.Conv2d(1, 8, 2, stride=2), nn.Conv2d(8, 2, 1)
-            self.second = nn.Conv2d(8, 2, 1)
-
-        def forward(self, image: Tensor) -> Tensor:
-            values = self.first(image)
-            return self.head(values) + self.second(values)
-
-    program = densify(Skips(), fov=2).program
-    job = Pass(program, 1, (64, 64), Costs(Speeds(), gradient=False))
-    last = Segment(2, 4, (2, 2))
-    by_first = {fold: (Segment(0, 1, fold), Segment(1, 2, (2, 2))) for fold in ((1, 1), (2, 2))}
-    # The head, made just before, is folded in both; the map that both convolutions read is whole in one.
-    assert segment_s(job, last, by_first[1, 1]) > segment_s(job, last, by_first[2, 2])
+    plans = plan_dense(Pass(program, 1, (644, 644), Costs(CPU, gradient=True), fragments=fragments))
+    for stop, plan in enumerate(plans):
+        assert [i for segment in plan.segments for i in range(segment.start, segment.stop)] == list(range(stop))
+    for segment in plans[-1].segments:
+        for step in program.steps[segment.start : segment.stop]:
+            if step.window:
+                assert segment.folded == (step.window.dilation if fragments else (1, 1))
 
 
 def test_networks_built_alike_share_their_plans_and_others_do_not() -> None:
-    costs = Costs(Speeds(), gradient=False)
+    costs = Costs(CPU, gradient=False)
     networks = [plain_cnn_1(), plain_cnn_1(), nn.Sequential(nn.Conv2d(1, 8, 5), nn.Flatten(), nn.Linear(8, 3))]
     one, alike, other = (Planner(densify(net).program, costs, element_bytes=4) for net in networks)
     assert one.dense(1, (90, 80)) is alike.dense(1, (90, 80))
     assert one.dense(1, (90, 80)) is not other.dense(1, (90, 80))
-    with_gradient = Planner(one.program, Costs(Speeds(), gradient=True), element_bytes=4)
+    with_gradient = Planner(one.program, Costs(CPU, gradient=True), element_bytes=4)
     assert with_gradient.dense(1, (90, 80)) is not one.dense(1, (90, 80))
+
+
+def test_passes_with_gradient_run_in_fragments_and_others_on_whole_maps() -> None:
+    program = densify(plain_cnn_1()).program
+    for gradient in (False, True):
+        planner = Planner(program, Costs(CPU, gradient=gradient), element_bytes=4)
+        assert planner.dense(1, (200, 200)) is planner.dense(1, (200, 200), fragments=gradient)
+    on_gpu = Planner(program, Costs(speeds_of(torch.device("cuda")), gradient=False), element_bytes=4)
+    assert on_gpu.dense(1, (200, 200)) is on_gpu.dense(1, (200, 200), fragments=True)

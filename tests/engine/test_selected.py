@@ -16,7 +16,7 @@ from clicktrain.engine.cost import Costs, dense_macs, patch_macs
 from clicktrain.engine.cover import at_hand, bounding_side, cover
 from clicktrain.engine.network import SelectedStrategy
 from clicktrain.engine.planner import Planner
-from clicktrain.engine.speeds import Speeds
+from clicktrain.engine.speeds import speeds_of
 from clicktrain.errors import BackendError, ShapeError
 from tests.engine.architectures import Example, patch_classifiers, plain_cnn_1
 from tests.engine.comparing import assert_same, gradients, random_images
@@ -121,9 +121,9 @@ def test_macs_of_the_paper_network_are_the_published_count() -> None:
 
 @pytest.fixture(scope="module")
 def planner() -> Planner:
-    """Planner of the network of the paper for a device that runs patches as fast as whole maps."""
-    speeds = Speeds(patch_macs_per_s=200e9, patch_backward_macs_per_s=190e9)
-    return Planner(densify(plain_cnn_1()).program, Costs(speeds, gradient=True), element_bytes=4)
+    """Planner of the network of the paper."""
+    costs = Costs(speeds_of(torch.device("cpu")), gradient=True)
+    return Planner(densify(plain_cnn_1()).program, costs, element_bytes=4)
 
 
 def test_planner_takes_one_patch_for_one_click_and_one_pass_for_all(planner: Planner) -> None:
@@ -159,8 +159,8 @@ def scattered(count: int, most: int) -> Tensor:
 
 
 def test_a_pass_that_is_over_at_once_is_taken_without_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    fast = Speeds(conv_macs_per_s=8e12, spaced_conv_macs_per_s=8e12, patch_macs_per_s=5e12, memory_per_s=5e11)
-    planner = Planner(densify(plain_cnn_1()).program, Costs(fast, gradient=False), element_bytes=4)
+    costs = Costs(speeds_of(torch.device("cuda")), gradient=False)
+    planner = Planner(densify(plain_cnn_1()).program, costs, element_bytes=4)
     for search in ("_cheapest_side", "selected"):
         monkeypatch.setattr(Planner, search, None)
     few, many = scattered(3, 128), scattered(400, 128)

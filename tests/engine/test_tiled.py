@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clicktrain import densify
@@ -13,6 +13,7 @@ from tests.engine.architectures import Example, patch_classifiers
 from tests.engine.comparing import assert_same
 
 
+@settings(max_examples=10)
 @given(patch_classifiers(), st.lists(st.integers(1, 9), min_size=6, max_size=6))
 def test_tiled_equals_whole_with_a_reflected_border(example: Example, sizes: list[int]) -> None:
     dense = densify(example.module, ndim=example.ndim, fov=example.fov)

@@ -11,11 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clicktrain import densify
-from clicktrain.engine.calibration import speeds_of
-from clicktrain.engine.memory import pass_bytes, run_tiled
 from tests.engine.architectures import Example, patch_classifiers, plain_cnn_1
 from tests.engine.comparing import assert_same, gradients, random_images
-from tests.learning.images.cases import run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,19 +80,6 @@ def test_float32_agrees_to_five_digits_and_fast_precision_to_two() -> None:
             assert_same(there(image.to(CUDA), precision=precision).cpu(), expected, tolerance)
 
 
-def test_refined_and_tiled_passes_give_what_one_pass_gives() -> None:
-    dense = densify(plain_cnn_1().float().eval().to(CUDA))
-    image = torch.rand(1, 3, 260, 240, generator=torch.Generator().manual_seed(0)).to(CUDA)
-    with torch.no_grad():
-        expected = dense(image)
-    *_, refined = dense.refine(image)
-    assert_same(refined.scores, expected, 1e-5)
-    budget_bytes = pass_bytes(dense, image, (32, 32))
-    tiles, tiled = run(run_tiled(dense, image, budget_bytes=budget_bytes))
-    assert tiles[-1].total >= 4
-    assert_same(tiled, expected, 1e-5)
-
-
 def test_large_float32_work_takes_the_same_scores_and_gradients_from_whatever_is_the_fastest() -> None:
     module = plain_cnn_1().float().eval()
     there = deepcopy(module).to(CUDA)
@@ -108,8 +92,3 @@ def test_large_float32_work_takes_the_same_scores_and_gradients_from_whatever_is
     )
     for one, other in zip(on_cpu(list(found)), wanted, strict=True):
         assert_same(one, other, 1e-4)
-
-
-def test_speeds_of_a_gpu_are_measured_in_both_numbers_of_axes() -> None:
-    for ndim in (2, 3):
-        assert speeds_of(CUDA, torch.float32, ndim).product_macs_per_s > 1e10

@@ -88,7 +88,7 @@ def test_answer_that_is_no_candidate_any_more_is_measured_anew() -> None:
 def test_key_says_what_the_answer_depends_on() -> None:
     image = noise(2, 3, 40, 50, dtype=torch.float32, device="cpu")
     key = problem_key("regular_conv relu", image, (3, 8), (3, 5), (2, 4))
-    assert key == "regular_conv relu, cpu, float32, channels 3-8, kernel 3x5, spacing 2x4, 2^11 px"
+    assert key == "regular_conv relu, cpu, float32, channels 3-8, kernel 3x5, dilation 2x4, 2^11 px"
 
 
 def test_key_counts_pixels_by_their_power_of_two() -> None:
@@ -111,15 +111,15 @@ def native_gpu(monkeypatch: pytest.MonkeyPatch) -> MeasuredChoice:
 def test_auto_asks_the_measurements_once_per_kind_of_convolution(native_gpu: MeasuredChoice) -> None:
     image, weight = torch.zeros(1, 2, 9, 9), torch.zeros(3, 2, 2, 2)
     for activation in ("none", "relu", "relu"):
-        regular_conv(image, weight, spacing_px=3, activation=activation)
+        regular_conv(image, weight, dilation=3, activation=activation)
     kinds = {key.split(", ")[0] for key in native_gpu.snapshot()}
     assert kinds == {"regular_conv none in 1 groups", "regular_conv relu in 1 groups"}
 
 
 def test_auto_asks_the_measurements_for_a_pool(native_gpu: MeasuredChoice) -> None:
-    regular_max_pool(torch.zeros(1, 2, 9, 9), (2, 3), spacing_px=3)
+    regular_max_pool(torch.zeros(1, 2, 9, 9), (2, 3), dilation=3)
     (key,) = native_gpu.snapshot()
-    assert key == "regular_max_pool, cpu, float32, channels 2, kernel 2x3, spacing 3x3, 2^6 px"
+    assert key == "regular_max_pool, cpu, float32, channels 2, kernel 2x3, dilation 3x3, 2^6 px"
 
 
 def index(image: torch.Tensor) -> Taps:
@@ -136,10 +136,10 @@ def test_auto_measures_only_what_is_large_enough_to_gain(
     chosen, scores = torch.tensor([[0, 1]]), torch.ones(1, 2)
 
     def run_all() -> int:
-        regular_conv(image, weight, spacing_px=1)
+        regular_conv(image, weight, dilation=1)
         selected_conv(rows, index(image), weight)
-        regular_max_pool(image, (1, 2), spacing_px=1)
-        mod_conv(image, chosen, scores, weight, spacing_px=2)
+        regular_max_pool(image, (1, 2), dilation=1)
+        mod_conv(image, chosen, scores, weight, dilation=2)
         return len(native_gpu.snapshot())
 
     # One more than the 81 places times 2 x 2 x 2 weights, and than the 162 values times two taps.
@@ -159,7 +159,7 @@ def test_a_known_answer_costs_no_question_to_the_device(monkeypatch: pytest.Monk
     measured._key_of.cache_clear()
     kind = (torch.device("cuda", 0), torch.float32, (3, 8), (3, 5), (2, 4), 11, (False, False))
     keys = {measured._key_of("regular_conv relu", *kind) for _ in range(3)}
-    assert keys == {"regular_conv relu, a GPU, float32, channels 3-8, kernel 3x5, spacing 2x4, 2^11 px"}
+    assert keys == {"regular_conv relu, a GPU, float32, channels 3-8, kernel 3x5, dilation 2x4, 2^11 px"}
     assert len(names) == 1
     measured._key_of.cache_clear()
 
@@ -226,7 +226,7 @@ def test_auto_runs_the_way_that_the_measurements_name(dispatch: object, monkeypa
     reference = "regular_conv_reference" if dispatch is conv_dispatch else "max_pool_reference"
     monkeypatch.setattr(dispatch, reference, lambda *arguments: image + 1)
     call = regular_conv if dispatch is conv_dispatch else regular_max_pool
-    got = call(image, unit if dispatch is conv_dispatch else 1, spacing_px=1)
+    got = call(image, unit if dispatch is conv_dispatch else 1, dilation=1)
     assert torch.equal(got, image + 1)
     assert len(ways) == 1
 
@@ -235,8 +235,8 @@ def test_auto_on_the_cpu_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(measured, "MEASURED", None)
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     image = torch.zeros(1, 1, 5, 5)
-    regular_conv(image, torch.zeros(1, 1, 2, 2), spacing_px=2)
-    regular_max_pool(image, 2, spacing_px=2)
+    regular_conv(image, torch.zeros(1, 1, 2, 2), dilation=2)
+    regular_max_pool(image, 2, dilation=2)
 
 
 def test_interpreted_triton_is_not_native(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def test_aten_matches_reference_in_output_and_gradients(case: str, ndim: int, ac
 
 @pytest.mark.parametrize("backend", ["aten", "reference"])
 def test_channels_behind_the_first_are_the_image(backend: str) -> None:
-    channels, (image, scores, weight, bias), _ = mod_inputs("B2-C7-k3-9x11-k3-d1-p1")
+    channels, (image, scores, weight, bias), _ = mod_inputs("B2-C7-k3-5x7-k3-d1-p1")
     out = mod_conv(image, channels, scores, weight, bias, padding_px=(1, 1), backend=backend)
     assert torch.equal(out[:, 3:], image[:, 3:])
     assert not torch.equal(out[:, :3], image[:, :3])
@@ -29,7 +29,7 @@ def test_channels_behind_the_first_are_the_image(backend: str) -> None:
 
 @pytest.mark.parametrize("backend", ["aten", "reference"])
 def test_order_of_the_channels_says_what_is_read_and_not_where_it_is_added(backend: str) -> None:
-    channels, (image, scores, weight, bias), _ = mod_inputs("B2-C7-k3-9x11-k3-d1-p1")
+    channels, (image, scores, weight, bias), _ = mod_inputs("B2-C7-k3-5x7-k3-d1-p1")
     order = torch.tensor([2, 0, 1])
     one = mod_conv(image, channels, scores, weight, bias, backend=backend)
     other = mod_conv(image, channels[:, order], scores, weight[:, order], bias, backend=backend)
@@ -44,7 +44,7 @@ def test_order_of_the_channels_says_what_is_read_and_not_where_it_is_added(backe
         ((2, 8), (8, 8, 3, 3), {}, "k at most"),
         ((2, 3), (3, 3, 2, 2), {}, "Use odd kernels"),
         ((2, 3), (3, 3, 3, 3), {"padding_px": (2, 2)}, "Use odd kernels"),
-        ((2, 3), (3, 3, 3, 3), {"spacing_px": 6}, "image must be larger than"),
+        ((2, 3), (3, 3, 3, 3), {"dilation": 6}, "image must be larger than"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from clicktrain.errors import ShapeError
-from clicktrain.kernels.selected_conv import Taps, selected_conv
+from clicktrain.kernels.selected_conv import selected_conv
 from clicktrain.kernels.selected_pool import selected_max
 from clicktrain.kernels.selected_pool.reference import selected_max_reference
+from clicktrain.kernels.taps import Taps
 from tests.kernels.cases import DEVICE, assert_all_close, noise, outputs_and_gradients
 
 # Rows, positions, channels in and out, groups, kernel.

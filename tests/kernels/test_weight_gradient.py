@@ -17,8 +17,8 @@ from clicktrain.kernels.regular_conv.weight_gradient import (
 from tests.kernels.cases import CONVOLUTIONS, assert_all_close, noise, outputs_and_gradients
 
 
-def plain(image: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, spacing_px: tuple[int, ...]) -> torch.Tensor:
-    return regular_conv_reference(image, weight, bias, spacing_px, 1)
+def plain(image: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, dilation: tuple[int, ...]) -> torch.Tensor:
+    return regular_conv_reference(image, weight, bias, dilation, 1)
 
 
 UNGROUPED = [case for case, (_, _, _, groups, *_) in CONVOLUTIONS.items() if groups == 1]
@@ -27,31 +27,31 @@ UNGROUPED = [case for case, (_, _, _, groups, *_) in CONVOLUTIONS.items() if gro
 @pytest.mark.parametrize("ndim", [2, 3])
 @pytest.mark.parametrize("case", UNGROUPED)
 def test_outputs_and_gradients_are_those_of_the_reference(case: str, ndim: int) -> None:
-    batch, channels, classes, _, shape, size, spacing = CONVOLUTIONS[case]
+    batch, channels, classes, _, shape, size, dilation = CONVOLUTIONS[case]
     if ndim == 3:
-        shape, size, spacing = (4, *shape), (2, *size), (3, *spacing)
+        shape, size, dilation = (4, *shape), (2, *size), (3, *dilation)
     inputs = [noise(batch, channels, *shape), noise(classes, channels, *size, seed=2), noise(classes, seed=3)]
-    own = outputs_and_gradients(lambda x, w, b: conv_with_own_weight_gradient(plain, x, w, b, spacing), inputs)
-    expected = outputs_and_gradients(lambda x, w, b: regular_conv_reference(x, w, b, spacing, 1), inputs)
+    own = outputs_and_gradients(lambda x, w, b: conv_with_own_weight_gradient(plain, x, w, b, dilation), inputs)
+    expected = outputs_and_gradients(lambda x, w, b: regular_conv_reference(x, w, b, dilation, 1), inputs)
     assert_all_close(own, expected, 1e-12)
 
 
 @given(
     images=st.integers(1, 5),
     kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    spacing_px=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    dilation=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     block_bytes=st.sampled_from([1, 300, 2000, 1 << 22]),
 )
 def test_blocks_of_any_size_add_up_to_the_same(
-    images: int, kernel: tuple[int, int], spacing_px: tuple[int, int], block_bytes: int
+    images: int, kernel: tuple[int, int], dilation: tuple[int, int], block_bytes: int
 ) -> None:
     grad, image = noise(images, 3, 5, 4).detach(), noise(images, 2, 11, 10, seed=1).detach()
-    image = image[:, :, : 5 + spacing_px[0] * (kernel[0] - 1), : 4 + spacing_px[1] * (kernel[1] - 1)]
+    image = image[:, :, : 5 + dilation[0] * (kernel[0] - 1), : 4 + dilation[1] * (kernel[1] - 1)]
     weight = noise(3, 2, *kernel, seed=2)
-    regular_conv_reference(image, weight, None, spacing_px, 1).backward(grad)
+    regular_conv_reference(image, weight, None, dilation, 1).backward(grad)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BLOCK_BYTES", block_bytes)
-        torch.testing.assert_close(weight_gradient(grad, image, kernel, spacing_px), weight.grad)
+        torch.testing.assert_close(weight_gradient(grad, image, kernel, dilation), weight.grad)
 
 
 class TestWhereItPays:

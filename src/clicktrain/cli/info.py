@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clicktrain.cli.plan import show_plan
 from clicktrain.config.images import ImageModelSummary
 from clicktrain.config.summaries import ModelSummary
-from clicktrain.errors import ClickTrainError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,26 +18,14 @@ __all__ = ["info"]
 
 
 def info(
-    model: Annotated[Path | None, typer.Argument(help="Model file; may be left out with --plan.")] = None,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Show how the engine would score an image on this computer, and why.")
-    ] = False,
-    size: Annotated[int, typer.Option(min=1, help="With --plan: rows and columns of the image.")] = 512,
+    model: Annotated[Path, typer.Argument(help="Model file.")],
 ) -> None:
-    """Show what a model file holds, or what the engine plans for it."""
+    """Show what a model file holds."""
     from rich.console import Console
 
-    if model is None and not plan:
-        raise ClickTrainError("MODEL must be a model file, got none. Give one, or --plan for the default network.")
-    summary = None if model is None else _summary_of(model)
     console = Console()
     with console.capture() as shown:
-        if plan:
-            if isinstance(summary, ImageModelSummary):
-                raise ClickTrainError(f"--plan must have a model of pixels, got `{model}`, a model of whole images.")
-            show_plan(console, summary, size)
-        elif summary is not None:
-            console.print(_table(Path(str(model)), summary))
+        console.print(_table(model, _summary_of(model)))
     typer.echo(shown.get(), nl=False)
 
 

@@ -1,4 +1,4 @@
-"""What a pass costs: work counted exactly from the layers, seconds by the measured speeds of the device."""
+"""What a pass costs: work counted exactly from the layers, seconds by the speeds of the device."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from clicktrain.engine.program import Program, Step
     from clicktrain.engine.speeds import Speeds
 
-__all__ = ["DENSE_CALLS", "Costs", "dense_macs", "patch_macs"]
+__all__ = ["Costs", "dense_macs", "patch_macs"]
 
 # Processors take channels in vectors of 16; a group of 50 costs as much as one of 64.
 _LANES = 16
 # Operations started per step, where they count: on small maps.
-DENSE_CALLS, _SELECTED_CALLS, _PATCH_CALLS = 10, 60, 10
+_DENSE_CALLS, _SELECTED_CALLS, _PATCH_CALLS = 10, 60, 10
 # Passes over memory of a gradient, in units of the forward pass.
 _BACKWARD = 2
+# Time of the two products of a gradient (with respect to values and weights), in units of the forward product.
+_BACKWARD_PRODUCTS = 2.5
 
 
 def dense_macs(program: Program, outputs_px: Sequence[int]) -> int:
@@ -47,9 +49,7 @@ class Costs:
     speeds: Speeds
     gradient: bool
 
-    def dense_s(
-        self, step: Step, values: float, folded: Sequence[int], *, pieces: int, cached: bool, repeated: bool
-    ) -> float:
+    def dense_s(self, step: Step, values: float, *, pieces: int, cached: bool, repeated: bool) -> float:
         """Seconds of a step on whole maps.
 
         Parameters
@@ -57,7 +57,6 @@ class Costs:
         step : Step
         values : float
             Values of the output, all channels as one.
-        folded : sequence of int
         pieces : int
             Number of parts that the map is cut into.
         cached : bool
@@ -66,15 +65,12 @@ class Costs:
             Whether the backward pass runs it again.
         """
         s = self.speeds
-        apart = _taps_apart(step, folded)
-        macs = padded_macs(step) * values
-        forward_s = macs / (s.spaced_conv_macs_per_s if apart else s.conv_macs_per_s)
+        product_s = padded_macs(step) * values / s.conv_macs_per_s
         touched = (step.work.dense_elements + (step.channels if step.work.macs else 0)) * values
-        moved_s = touched / (s.cached_per_s if cached else s.memory_per_s) + pieces * DENSE_CALLS * s.call_s
+        moved_s = touched / (s.cached_per_s if cached else s.memory_per_s) + pieces * _DENSE_CALLS * s.call_s
         if not self.gradient:
-            return forward_s + moved_s
-        backward_s = 2 * macs / (s.spaced_conv_backward_macs_per_s if apart else s.conv_backward_macs_per_s)
-        return (1 + repeated) * (forward_s + moved_s) + backward_s + _BACKWARD * moved_s
+            return product_s + moved_s
+        return (1 + repeated) * (product_s + moved_s) + _BACKWARD_PRODUCTS * product_s + _BACKWARD * moved_s
 
     def selected_s(self, step: Step, values: float, read_channels: int) -> float:
         """Seconds of a step at chosen places: gather, multiply, and add back in the backward pass."""
@@ -82,17 +78,17 @@ class Costs:
         taps = prod(step.window.size) if step.window else 0
         looked_up_s = taps * values / s.rows_per_s
         gathered = taps * read_channels * values
-        product = padded_macs(step) * values
+        product_s = padded_macs(step) * values / s.product_macs_per_s
         # A maximum compares tap by tap; with gradient it also notes which tap won.
         rest = (0 if step.work.macs else taps * (1 + 2 * self.gradient) + 1) * step.channels * values
         # Tables are new memory; so are their gradients, which are cleared before they are added to.
         written_s = step.channels * values * (1 + 2 * self.gradient) / s.memory_per_s
-        forward_s = looked_up_s + gathered / s.gather_per_s + product / s.product_macs_per_s + rest / s.cached_per_s
+        forward_s = looked_up_s + gathered / s.gather_per_s + product_s + rest / s.cached_per_s
         total_s = forward_s + written_s + _SELECTED_CALLS * s.call_s
         if not self.gradient:
             return total_s
         again_s = looked_up_s + gathered / s.gather_per_s if step.work.macs else 0.0
-        backward_s = 2 * product / s.product_backward_macs_per_s + gathered / s.scatter_per_s + again_s
+        backward_s = _BACKWARD_PRODUCTS * product_s + gathered / s.scatter_per_s + again_s
         return total_s + backward_s + _BACKWARD * rest / s.cached_per_s + _SELECTED_CALLS * s.call_s
 
     def patch_s(self, program: Program) -> float:
@@ -103,15 +99,15 @@ class Costs:
             (step.work.patch_elements + (step.channels if step.work.macs else 0)) * prod(step.grid.counts(program.fov))
             for step in program.steps
         )
-        total_s = macs / s.patch_macs_per_s + elements / s.cached_per_s
+        product_s, moved_s = macs / s.patch_macs_per_s, elements / s.cached_per_s
+        total_s = product_s + moved_s
         if self.gradient:
-            total_s += 2 * macs / s.patch_backward_macs_per_s + _BACKWARD * elements / s.cached_per_s
+            total_s += _BACKWARD_PRODUCTS * product_s + _BACKWARD * moved_s
         return total_s + program.in_channels * prod(program.fov) / s.gather_per_s
 
     def least_s(self, program: Program, outputs_px: Sequence[int]) -> float:
         """Seconds that a dense pass takes at least: those of its arithmetic."""
-        fastest = max(self.speeds.conv_macs_per_s, self.speeds.spaced_conv_macs_per_s)
-        return dense_macs(program, outputs_px) * (1 + 2 * self.gradient) / fastest
+        return dense_macs(program, outputs_px) * (1 + 2 * self.gradient) / self.speeds.conv_macs_per_s
 
     def patch_calls_s(self, program: Program) -> float:
         """Seconds of starting the layers on one batch of patches."""
@@ -121,10 +117,3 @@ class Costs:
 def padded_macs(step: Step) -> float:
     """Multiply-accumulates of one value, with the output channels filled up to whole vectors."""
     return step.work.macs * (-(-step.channels // _LANES) * _LANES) / step.channels
-
-
-def _taps_apart(step: Step, folded: Sequence[int]) -> bool:
-    window = step.window
-    if window is None:
-        return False
-    return any(k > 1 and d > f for k, d, f in zip(window.size, window.spacing_px, folded, strict=True))

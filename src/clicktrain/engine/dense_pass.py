@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from clicktrain.engine.program import Program
     from clicktrain.engine.segments import Segment
 
-__all__ = ["run_segment", "run_segments"]
+__all__ = ["run_segments"]
 
 
 def run_segments(
-    program: Program, segments: Sequence[Segment], image: Tensor, module: nn.Module, most_pieces: int | None = None
+    program: Program, segments: Sequence[Segment], image: Tensor, module: nn.Module
 ) -> dict[int, FoldedMaps]:
     """Run segments one after the other.
 
@@ -33,8 +33,6 @@ def run_segments(
     image : Tensor of shape (B, C, *spatial)
     module : Module
         Holds the parameters that the steps read.
-    most_pieces : int, optional
-        Pieces of a segment to run, where their shapes alone matter; all where it is not said.
 
     Returns
     -------
@@ -44,31 +42,29 @@ def run_segments(
     shape_px = tuple(image.shape[2:])
     maps = {0: FoldedMaps(image, (1,) * program.ndim)}
     for segment in segments:
-        maps = run_segment(program, segment, maps, shape_px, module, most_pieces)
+        maps = _run_segment(program, segment, maps, shape_px, module)
     return maps
 
 
-def run_segment(
+def _run_segment(
     program: Program,
     segment: Segment,
     maps: Mapping[int, FoldedMaps],
     shape_px: tuple[int, ...],
     module: nn.Module,
-    most_pieces: int | None = None,
 ) -> dict[int, FoldedMaps]:
     """Run one segment on the maps before it, given and returned by number; the rest as in `run_segments`."""
     run = SegmentRun.of(program, segment, shape_px)
     folded = [run.refold(n, maps[n]) for n in run.inputs]
-    made = _run(run, folded, module, most_pieces)
+    made = _run(run, folded, module)
     kept = {n: maps[n] for n in program.live_after(segment.stop) if n in maps}
     return kept | {n: FoldedMaps(m, segment.folded) for n, m in zip(run.outputs, made, strict=True)}
 
 
-def _run(run: SegmentRun, inputs: list[Tensor], module: nn.Module, most_pieces: int | None) -> list[Tensor]:
+def _run(run: SegmentRun, inputs: list[Tensor], module: nn.Module) -> list[Tensor]:
     pieces = run.pieces(len(inputs[0]))
     if len(pieces) == 1:
         return run.run(pieces[0], run.cut_all(pieces[0], inputs))
-    pieces = pieces[:most_pieces]
     if torch.is_grad_enabled() and _wants_gradient(inputs, module):
         return recomputed(run, pieces, inputs, module)
     return run_in_pieces(run, pieces, inputs)

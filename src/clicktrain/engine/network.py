@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import nn
 
-from clicktrain.engine.calibration import speeds_of
 from clicktrain.engine.checks import (
     check_against_module,
     check_choice,
@@ -21,24 +21,23 @@ from clicktrain.engine.cover import at_hand, bounding_side
 from clicktrain.engine.execute import run_selected, run_whole
 from clicktrain.engine.patch_scan import patch_scan
 from clicktrain.engine.planner import Planner
-from clicktrain.engine.precision import Precision, fast_type, in_fast_type
-from clicktrain.engine.refine import refined_scores
+from clicktrain.engine.precision import Precision, in_fast_type
+from clicktrain.engine.speeds import speeds_of
 from clicktrain.engine.trace import build_program
 from clicktrain.engine.windows import all_positions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import Tensor
 
-    from clicktrain.engine.plan import Folding
     from clicktrain.engine.program import Program
-    from clicktrain.engine.refine import Refinement
 
 __all__ = ["DenseNetwork", "SelectedStrategy"]
 
 ForwardStrategy = Literal["auto", "dense", "fragments", "selected", "patches"]
 SelectedStrategy = Literal["auto", "windows", "dense", "selected", "patches"]
+
+# Just below the most that glibc lets its threshold grow to.
+_KEPT_BYTES = 31 << 20
 
 
 class DenseNetwork(nn.Module):
@@ -102,9 +101,10 @@ class DenseNetwork(nn.Module):
     def planner(self, image: Tensor) -> Planner:
         """Planner of passes over images like this one, with or without gradient as it is now."""
         gradient = torch.is_grad_enabled() and any(t.requires_grad for t in (image, *self.module.parameters()))
-        key = (self._layers(), image.device, image.dtype, gradient, torch.get_num_threads())
+        key = (self._layers(), image.device.type, image.dtype, gradient)
         if key not in self._planners:
-            costs = Costs(speeds_of(image.device, image.dtype, self.ndim), gradient)
+            _keep_freed_memory()
+            costs = Costs(speeds_of(image.device), gradient)
             self._planners[key] = Planner(self.program, costs, image.element_size())
         return self._planners[key]
 
@@ -117,7 +117,7 @@ class DenseNetwork(nn.Module):
         strategy : {"auto", "dense", "fragments", "selected", "patches"}
             "dense" is one pass with taps apart; "fragments" folds the shifts of every stride into the batch, where taps
             are neighbours; "selected" gathers the taps of every position; "patches" runs the module itself on every
-            patch; "auto" takes per layer what is predicted to be the fastest. All give the same scores.
+            patch; "auto" is "fragments" with gradient or on a GPU, else "dense". All give the same scores.
         precision : {"exact", "fast"}
             "fast" computes in bfloat16 where the device multiplies it faster.
 
@@ -155,13 +155,10 @@ class DenseNetwork(nn.Module):
             everywhere = all_positions(len(image), scores_px, image.device)
             rows = run_selected(self.program, planner.selected(everywhere, scores_px, scores_px), image, self.module)
             return rows.view(len(image), *scores_px, -1).movedim(-1, 1)
-        if strategy == "auto":
-            strategy, _, plan = planner.whole(len(image), scores_px)
-        else:
-            folding: Folding = "full" if strategy == "fragments" else "none"
-            plan = planner.dense(len(image), tuple(image.shape[2:]), folding)[-1]
         if strategy == "patches":
             return patch_scan(self.module, image, self.fov)
+        fragments = None if strategy == "auto" else strategy == "fragments"
+        plan = planner.dense(len(image), tuple(image.shape[2:]), fragments=fragments)[-1]
         return run_whole(self.program, plan, image, self.module)
 
     def at(
@@ -270,26 +267,11 @@ class DenseNetwork(nn.Module):
         check_number_type(self.module, image, any_float=any_float)
         return checked_scores_px(self.program, image)
 
-    def refine(self, image: Tensor, precision: Precision = "exact") -> Iterator[Refinement]:
-        """Score every patch of an image without gradient: pixels far apart first, then those between, each once.
 
-        Closing the iterator stops the work; until then the image and the parameters must stay as they are.
+@cache
+def _keep_freed_memory() -> None:
+    """Free one large, untouched tensor: from then on glibc keeps memory up to that size instead of giving it back.
 
-        Parameters
-        ----------
-        image : Tensor of shape (B, C, [Z,] Y, X)
-        precision : {"exact", "fast"}
-            "fast" computes in bfloat16 where the device multiplies it faster.
-
-        Yields
-        ------
-        Refinement
-            At first the pixels that lie the product of all strides apart are exact, at last all are.
-        """
-        check_choice("precision", precision, get_args(Precision))
-        fast = precision == "fast"
-        self.scores_px(image, any_float=fast)
-        with torch.no_grad():
-            planner = self.planner(image.new_empty(0, dtype=fast_type(self.module, image.device)) if fast else image)
-        plans = planner.dense(len(image), tuple(image.shape[2:]), "none")
-        return refined_scores(self.program, plans, image, self.module, fast=fast)
+    Maps of a piece are made and dropped thousands of times; fresh pages cost several times what is done with them.
+    """
+    torch.empty(_KEPT_BYTES, dtype=torch.uint8)

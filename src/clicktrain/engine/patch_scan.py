@@ -14,21 +14,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-__all__ = ["patch_scan", "patches_per_batch", "scores_of_batch", "scores_of_patches"]
+__all__ = ["patch_scan", "scores_of_patches"]
 
 # Pixels of one batch of patches: wide maps that just fit the cache; a GPU wants many more to be busy.
 _BATCH_PX = {"cpu": 60_000, "cuda": 4_000_000}
-
-
-def patches_per_batch(fov: Sequence[int], device_type: str) -> int:
-    """Patches that the module runs on at a time."""
-    return max(1, _BATCH_PX.get(device_type, _BATCH_PX["cpu"]) // prod(fov))
-
-
-def scores_of_batch(module: nn.Module, image: Tensor, positions: Tensor, fov: Sequence[int]) -> Tensor:
-    """Run the module on the patches at some positions, all at once; see `scores_of_patches`."""
-    scores: Tensor = module(gather_windows(image, positions, fov)).flatten(1)
-    return scores
 
 
 def scores_of_patches(module: nn.Module, image: Tensor, positions: Tensor, fov: Sequence[int]) -> Tensor:
@@ -48,8 +37,9 @@ def scores_of_patches(module: nn.Module, image: Tensor, positions: Tensor, fov: 
     -------
     Tensor of shape (N, K)
     """
-    batches = torch.split(positions, patches_per_batch(fov, image.device.type))
-    return torch.cat([scores_of_batch(module, image, batch, fov) for batch in batches])
+    count = max(1, _BATCH_PX.get(image.device.type, _BATCH_PX["cpu"]) // prod(fov))
+    batches = torch.split(positions, count)
+    return torch.cat([module(gather_windows(image, batch, fov)).flatten(1) for batch in batches])
 
 
 def patch_scan(module: nn.Module, image: Tensor, fov: Sequence[int]) -> Tensor:

@@ -98,7 +98,7 @@ def _ravel(coordinates: Tensor, shape: Sequence[int]) -> Tensor:
 
 def _spread(mask: Tensor, window: Window) -> Tensor:
     """Places that the windows at the places of a mask read."""
-    for axis, (size, d, offset_px) in enumerate(zip(window.size, window.spacing_px, window.offset_px, strict=True), 1):
+    for axis, (size, d, offset_px) in enumerate(zip(window.size, window.dilation, window.offset_px, strict=True), 1):
         for taps in doublings(size):
             mask = mask | _moved(mask, axis, taps * d)
         mask = _moved(mask, axis, offset_px)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.engine.cost import Costs
-    from clicktrain.engine.plan import Folding
     from clicktrain.engine.program import Program
 
 __all__ = ["Planner", "SelectedPlan"]
@@ -86,14 +85,19 @@ class Planner:
     def __init__(self, program: Program, costs: Costs, element_bytes: int) -> None:
         self.program, self.costs, self.element_bytes = program, costs, element_bytes
 
-    def dense(self, batch: int, shape_px: tuple[int, ...], folding: Folding = "auto") -> list[DensePlan]:
-        """Cheapest plans up to every step; for about as many images, as a plan holds for any number of them."""
+    def dense(self, batch: int, shape_px: tuple[int, ...], *, fragments: bool | None = None) -> list[DensePlan]:
+        """Cheapest plans up to every step; for about as many images, as a plan holds for any number of them.
+
+        In fragments or on whole maps, whichever is said; else in the way that is mostly faster on the device.
+        """
+        if fragments is None:
+            fragments = self.costs.gradient or self.costs.speeds.always_fragments
         most = 1 << (batch - 1).bit_length()
-        key = (self.program.structure, most, shape_px, folding, self.costs, self.element_bytes)
+        key = (self.program.structure, most, shape_px, fragments, self.costs, self.element_bytes)
         with _LOCK:
             plans = _PLANS.pop(key, None)
         if plans is None:
-            plans = plan_dense(Pass(self.program, most, shape_px, self.costs, self.element_bytes), folding)
+            plans = plan_dense(Pass(self.program, most, shape_px, self.costs, self.element_bytes, fragments))
         with _LOCK:
             # Those used last come last.
             _PLANS[key] = plans
@@ -101,16 +105,10 @@ class Planner:
                 del _PLANS[next(iter(_PLANS))]
         return plans
 
-    def whole(self, batch: int, scores_px: tuple[int, ...]) -> tuple[Literal["patches", "dense"], float, DensePlan]:
-        """Cheapest way to score all patches of images."""
-        plan = self.dense(batch, self.program.image_px(scores_px))[-1]
-        patches_s = self.patches_s(batch * prod(scores_px))
-        return ("patches", patches_s, plan) if patches_s < plan.seconds else ("dense", plan.seconds, plan)
-
     def patches(self, positions: Tensor, scores_px: tuple[int, ...]) -> SelectedPlan:
         """Plan that runs the module on every patch, each once."""
         covering = cover(positions, scores_px, (1,) * self.program.ndim)
-        seconds = self.patches_s(len(covering.corners))
+        seconds = self._patches_s(len(covering.corners))
         return SelectedPlan("patches", seconds, covering, DensePlan(0.0, ()), 0, {})
 
     def windows(
@@ -219,7 +217,7 @@ class Planner:
         ]
         return max(maps_only, default=-1) + 1
 
-    def patches_s(self, count: int) -> float:
+    def _patches_s(self, count: int) -> float:
         """Predicted seconds of the module on patches."""
         return count * self.costs.patch_s(self.program) + self.costs.patch_calls_s(self.program)
 

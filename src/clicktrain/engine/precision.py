@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["Precision", "autocast_as_now", "fast_type", "in_fast_type"]
+__all__ = ["Precision", "autocast_as_now", "in_fast_type"]
 
 Precision = Literal["exact", "fast"]
 
 _NORMS = nn.modules.batchnorm._BatchNorm
 
 
-def fast_type(module: nn.Module, device: torch.device) -> torch.dtype:
+def _fast_type(module: nn.Module, device: torch.device) -> torch.dtype:
     """Number type of fast precision: bfloat16 where the device multiplies it faster, else that of the module."""
     if _multiplies_bfloat16(device.type):
         return torch.bfloat16
@@ -60,7 +60,7 @@ def in_fast_type(module: nn.Module, image: Tensor, scores: Callable[[Tensor], Te
     Tensor
         With the type of the image.
     """
-    dtype = fast_type(module, image.device)
+    dtype = _fast_type(module, image.device)
     kept = {
         id(t) for part in module.modules() if isinstance(part, _NORMS) or is_exact_leaf(part) for t in _tensors(part)
     }

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from clicktrain.engine.dense_pass import run_segments
-from clicktrain.engine.execute import filled_for
-from clicktrain.engine.fold import unfold
+from clicktrain.engine.execute import run_maps
 from clicktrain.kernels.shapes import window
 
 if TYPE_CHECKING:
@@ -57,9 +55,9 @@ def _middle(network: DenseNetwork, tile: Tensor, number: int, size: tuple[int, .
     """Values (B, C, *size) of a map in the middle of the patches of a tile."""
     program = network.program
     plan = network.planner(tile).dense(len(tile), tuple(tile.shape[2:]))[number]
-    maps = run_segments(program, plan.segments, filled_for(program, plan, tile), network.module)[number]
+    maps = run_maps(program, plan, tile, network.module)[number]
     before = [(fov - extent) // 2 for fov, extent in zip(program.fov, program.extent_px(number), strict=True)]
-    return window(unfold(maps.maps, maps.folded), before, size)
+    return window(maps, before, size)
 
 
 def _tiles(shape_px: tuple[int, ...], tile_px: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.engine.grid import Grid
-    from clicktrain.kernels.selected_conv import Taps
+    from clicktrain.kernels.taps import Taps
 
 __all__ = ["Program", "Step", "Window", "Work"]
 
@@ -37,13 +37,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The values of its input that one value of a step reads, per axis: taps at offset + tap * spacing.
+    """The values of its input that one value of a step reads, per axis: taps at offset + tap * dilation.
 
     Parameters
     ----------
     size : tuple of int
         Taps.
-    spacing_px : tuple of int
+    dilation : tuple of int
         Distance between taps in the dense network.
     offset_px : tuple of int
         Where the first tap lies.
@@ -52,7 +52,7 @@ class Window:
     """
 
     size: tuple[int, ...]
-    spacing_px: tuple[int, ...]
+    dilation: tuple[int, ...]
     offset_px: tuple[int, ...]
     unread_px: tuple[int, ...]
 
@@ -144,10 +144,6 @@ class Program:
         """Pixels that one value of tensor `number` sees, per axis."""
         return self.steps[number - 1].grid.extent_px if number else (1,) * self.ndim
 
-    def spacing_px(self, number: int) -> tuple[int, ...]:
-        """Distance between the values of tensor `number` that belong to one patch, per axis."""
-        return self.steps[number - 1].grid.spacing_px if number else (1,) * self.ndim
-
     def channels(self, number: int) -> int:
         """Channels of tensor `number`."""
         return self.steps[number - 1].channels if number else self.in_channels
@@ -157,12 +153,12 @@ class Program:
         """Largest fold that each step may run at: it divides what its taps lie apart, and the folds of its readers."""
         folds: list[tuple[int, ...]] = []
         needed: dict[int, tuple[int, ...]] = {}
-        strides = tuple(map(lcm, *(step.grid.spacing_px for step in self.steps), (1,) * self.ndim))
+        strides = tuple(map(lcm, *(step.grid.dilation for step in self.steps), (1,) * self.ndim))
         for number in range(len(self.steps), 0, -1):
             step = self.steps[number - 1]
             folded = needed.get(number, strides)
             if (w := step.window) is not None:
-                apart = (d if k > 1 else 0 for k, d in zip(w.size, w.spacing_px, strict=True))
+                apart = (d if k > 1 else 0 for k, d in zip(w.size, w.dilation, strict=True))
                 folded = tuple(map(gcd, folded, apart, w.offset_px, w.unread_px))
             needed |= {n: tuple(map(gcd, needed.get(n, folded), folded)) for n in step.inputs}
             folds.insert(0, folded)

@@ -52,7 +52,7 @@ class _Table:
         """Flat distance of every tap from the first; made where it is needed, as a list would have to be brought."""
         steps = torch.zeros(1, dtype=torch.int64, device=device)
         stride = 1
-        for k, d, length in zip(*map(reversed, (window.size, window.spacing_px, self.grid[1:])), strict=True):
+        for k, d, length in zip(*map(reversed, (window.size, window.dilation, self.grid[1:])), strict=True):
             along = torch.arange(0, k * d * stride, d * stride, device=device)
             steps = (along[:, None] + steps).flatten()
             stride *= length

@@ -30,8 +30,8 @@ def run_step(step: Step, maps: Sequence[Tensor], folded: Sequence[int], *, may_o
         )
     ]
     values = window(values, first, kept)
-    spacing_px = tuple(max(1, d // f) for d, f in zip(step_window.spacing_px, folded, strict=True))
-    return step.run(values, spacing_px)
+    dilation = tuple(max(1, d // f) for d, f in zip(step_window.dilation, folded, strict=True))
+    return step.run(values, dilation)
 
 
 def run_steps(

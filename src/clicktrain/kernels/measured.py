@@ -165,7 +165,7 @@ def _as_it_is(tensor: Tensor) -> Tensor:
 
 
 def problem_key(
-    operation: str, image: Tensor, channels: Sequence[int], size: Sequence[int], spacing_px: Sequence[int]
+    operation: str, image: Tensor, channels: Sequence[int], size: Sequence[int], dilation: Sequence[int]
 ) -> str:
     """Say all that the fastest way depends on; the number of pixels counts by its power of two.
 
@@ -177,12 +177,12 @@ def problem_key(
         Channels in and out.
     size : sequence of int
         Taps per axis.
-    spacing_px : sequence of int
+    dilation : sequence of int
     """
     pixels = image.numel() // max(1, image.shape[1])
     power = max(0, pixels.bit_length() - 1)
     state = (image.stride(1) == 1, torch.backends.cudnn.allow_tf32)
-    return _key_of(operation, image.device, image.dtype, tuple(channels), tuple(size), tuple(spacing_px), power, state)
+    return _key_of(operation, image.device, image.dtype, tuple(channels), tuple(size), tuple(dilation), power, state)
 
 
 # Asked at every call: a device tells its name in as much time as it starts a kernel in.
@@ -193,7 +193,7 @@ def _key_of(
     dtype: torch.dtype,
     channels: tuple[int, ...],
     size: tuple[int, ...],
-    spacing_px: tuple[int, ...],
+    dilation: tuple[int, ...],
     power: int,
     state: tuple[bool, bool],
 ) -> str:
@@ -204,7 +204,7 @@ def _key_of(
         str(dtype).removeprefix("torch."),
         "channels " + "-".join(map(str, channels)),
         "kernel " + "x".join(map(str, size)),
-        "spacing " + "x".join(map(str, spacing_px)),
+        "dilation " + "x".join(map(str, dilation)),
         f"2^{power} px",
         *["channels innermost"] * state[0],
         *["TF32"] * state[1],

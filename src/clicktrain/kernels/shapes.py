@@ -1,4 +1,4 @@
-"""Per-axis sizes of kernels whose taps are spaced apart."""
+"""Per-axis sizes of dilated kernels."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def per_axis(value: int | Sequence[int], ndim: int, name: str) -> tuple[int, ...
     return values
 
 
-def reach_px(size: Sequence[int], spacing_px: Sequence[int]) -> tuple[int, ...]:
+def reach_px(size: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
     """Pixels between the first and the last tap of a kernel, per axis."""
-    return tuple((k - 1) * d for k, d in zip(size, spacing_px, strict=True))
+    return tuple((k - 1) * d for k, d in zip(size, dilation, strict=True))
 
 
-def valid_shape(image: Tensor, size: Sequence[int], spacing_px: Sequence[int]) -> tuple[int, ...]:
+def valid_shape(image: Tensor, size: Sequence[int], dilation: Sequence[int]) -> tuple[int, ...]:
     """Spatial shape of the output of a kernel that stays inside the image.
 
     Raises
@@ -42,12 +42,12 @@ def valid_shape(image: Tensor, size: Sequence[int], spacing_px: Sequence[int]) -
         If the kernel reaches beyond the image.
     """
     shape_px = tuple(image.shape[2:])
-    out = tuple(n - r for n, r in zip(shape_px, reach_px(size, spacing_px), strict=True))
+    out = tuple(n - r for n, r in zip(shape_px, reach_px(size, dilation), strict=True))
     if min(out) < 1:
-        needed = tuple(r + 1 for r in reach_px(size, spacing_px))
+        needed = tuple(r + 1 for r in reach_px(size, dilation))
         raise ShapeError(
-            f"image must be at least {needed} px for spacing_px={tuple(spacing_px)} and a kernel of {tuple(size)}, "
-            f"got {shape_px}. Use a larger image or a smaller spacing_px."
+            f"image must be at least {needed} px for dilation={tuple(dilation)} and a kernel of {tuple(size)}, "
+            f"got {shape_px}. Use a larger image or a smaller dilation."
         )
     return out
 

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from clicktrain import densify
-from clicktrain.engine.memory import run_tiled
 from clicktrain.errors import ClickTrainError
 from clicktrain.models.layers.shared_mod import SharedModBlock, SharedModBranch
 from tests.engine.comparing import assert_same, gradients
@@ -71,30 +70,6 @@ def test_gradients_at_clicks_are_those_of_their_patches(ndim: int, strategy: str
     assert_same(at, scan, 1e-10)
     for got, expected in zip(gradients(at, net, image), gradients(scan, net, image), strict=True):
         assert_same(got, expected, 1e-10)
-
-
-@pytest.mark.parametrize("ndim", [2, 3])
-def test_pixels_refined_one_after_the_other_are_those_of_the_patch_scan(ndim: int) -> None:
-    net = classifier(ndim).eval()
-    dense, image = densify(net, ndim=ndim), image_for(net, ndim)
-    *_, last = dense.refine(image)
-    assert_same(last.scores, dense(image, "patches"), 1e-10)
-
-
-def test_tiled_equals_whole() -> None:
-    net = classifier().eval()
-    dense, image = densify(net), torch.randn(1, 2, 60, 70).double()
-    tiles = run_tiled(dense, image, budget_bytes=150_000)
-    seen = 0
-    with torch.no_grad():
-        while True:
-            try:
-                seen = next(tiles).total
-            except StopIteration as stop:
-                tiled = stop.value
-                break
-        assert seen > 2
-        assert_same(tiled, dense(image), 1e-10)
 
 
 @pytest.mark.parametrize("strategy", ["dense", "selected", "patches"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.engine.rules.layer import Layer
-    from clicktrain.kernels.selected_conv import Taps
+    from clicktrain.kernels.taps import Taps
 
 __all__ = ["conv", "conv_function"]
 
@@ -56,10 +56,10 @@ class _Read:
         return None if self.bias_of is None else self.bias_of.read()
 
 
-def _convolve(weights: _Weights, image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
+def _convolve(weights: _Weights, image: Tensor, dilation: tuple[int, ...]) -> Tensor:
     # In fast precision a constant in between may have made the map float32 again.
     weight = weights.weight
-    return regular_conv(image.to(weight.dtype), weight, weights.bias, spacing_px=spacing_px, groups=weights.groups)
+    return regular_conv(image.to(weight.dtype), weight, weights.bias, dilation=dilation, groups=weights.groups)
 
 
 def _convolve_selected(weights: _Weights, values: Tensor, taps: Taps) -> Tensor:

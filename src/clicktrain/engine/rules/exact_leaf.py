@@ -40,9 +40,9 @@ def exact_leaf(layer: Layer, module: nn.Module, node: PatchMap) -> PatchMap:
     """Run the module as it is; its declared field of view says what it sees."""
     layer.require_map(node)
     ones = (1,) * layer.ndim
-    if node.grid.spacing_px != ones:
+    if node.grid.dilation != ones:
         layer.refuse(
-            f"an exact leaf must come before any stride, got values {node.grid.spacing_px} px apart",
+            f"an exact leaf must come before any stride, got values {node.grid.dilation} px apart",
             "Put it before the first stride or pool.",
         )
     fov = tuple(int(n) for n in module.exact_fov)  # type: ignore[union-attr]
@@ -58,7 +58,7 @@ def exact_leaf(layer: Layer, module: nn.Module, node: PatchMap) -> PatchMap:
     )
 
 
-def _run_leaf(module: nn.Module, image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
+def _run_leaf(module: nn.Module, image: Tensor, dilation: tuple[int, ...]) -> Tensor:
     # In fast precision the maps are bfloat16, and what a leaf computes from them may need more digits.
     own = next((t.dtype for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()), image.dtype)
     values: Tensor = module(image.to(own) if image.dtype == torch.bfloat16 else image)

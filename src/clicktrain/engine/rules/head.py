@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.engine.rules.layer import Layer, PatchMap
-    from clicktrain.kernels.selected_conv import Taps
+    from clicktrain.kernels.taps import Taps
 
 __all__ = ["flatten", "linear", "reshape", "squeeze"]
 
@@ -75,9 +75,9 @@ def _as_kernel(module: nn.Linear, channels: int, size: tuple[int, ...]) -> Tenso
 
 
 def _connect(
-    module: nn.Linear, channels: int, size: tuple[int, ...], values: Tensor, spacing_px: tuple[int, ...]
+    module: nn.Linear, channels: int, size: tuple[int, ...], values: Tensor, dilation: tuple[int, ...]
 ) -> Tensor:
-    return regular_conv(values, _as_kernel(module, channels, size), module.bias, spacing_px=spacing_px)
+    return regular_conv(values, _as_kernel(module, channels, size), module.bias, dilation=dilation)
 
 
 def _connect_selected(module: nn.Linear, channels: int, size: tuple[int, ...], values: Tensor, taps: Taps) -> Tensor:

@@ -34,17 +34,17 @@ def crop_to_common(maps: Sequence[Tensor]) -> list[Tensor]:
 def common_grid(layer: Layer, nodes: Sequence[PatchMap]) -> Grid:
     """Grid of maps taken together; they must lie on the patch alike."""
     grids = [node.grid for node in nodes]
-    common = Grid(tuple(max(es) for es in zip(*(g.extent_px for g in grids), strict=True)), grids[0].spacing_px)
+    common = Grid(tuple(max(es) for es in zip(*(g.extent_px for g in grids), strict=True)), grids[0].dilation)
     if layer.builder.fov is None:
         # Without a field of view yet, the maps are taken to fit; the next walk checks it.
         return common
     counts = {layer.counts(node) for node in nodes}
-    spacings = zip(*(g.spacing_px for g in grids), strict=True)
+    dilations = zip(*(g.dilation for g in grids), strict=True)
     # Where there is one value, the distance to the next means nothing.
-    fits = all(n == 1 or len(set(ds)) == 1 for n, ds in zip(min(counts), spacings, strict=True))
+    fits = all(n == 1 or len(set(ds)) == 1 for n, ds in zip(min(counts), dilations, strict=True))
     if len(counts) > 1 or not fits:
         layer.refuse(
-            f"it joins maps of {sorted(counts)} values, {[g.spacing_px for g in grids]} px apart",
+            f"it joins maps of {sorted(counts)} values, {[g.dilation for g in grids]} px apart",
             "Join maps of one size that went through the same strides; crop the larger by a slice.",
         )
     return common
@@ -179,13 +179,13 @@ def take(layer: Layer, node: Any, index: Any) -> Any:
     before, after, steps = zip(*cuts, strict=True)
     cropped = node.grid.after_crop(before, after)
     offset_px, unread_px = (
-        tuple(n * d for n, d in zip(lost, node.grid.spacing_px, strict=True)) for lost in (before, after)
+        tuple(n * d for n, d in zip(lost, node.grid.dilation, strict=True)) for lost in (before, after)
     )
     ones = (1,) * layer.ndim
     return layer.emit(
         partial(_take_channels, items[1]),
         [node],
-        grid=Grid(cropped.extent_px, tuple(d * s for d, s in zip(cropped.spacing_px, steps, strict=True))),
+        grid=Grid(cropped.extent_px, tuple(d * s for d, s in zip(cropped.dilation, steps, strict=True))),
         channels=len(range(node.channels)[items[1]]),
         flat=all(singles),
         work=Work(),
@@ -209,7 +209,7 @@ def _cut_of(layer: Layer, node: PatchMap, axis: int, item: slice | int) -> tuple
     return kept[0], count - 1 - kept[-1], item.step or 1 if isinstance(item, slice) else 1
 
 
-def _take_channels(channels: slice, image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
+def _take_channels(channels: slice, image: Tensor, dilation: tuple[int, ...]) -> Tensor:
     return image[:, channels]
 
 

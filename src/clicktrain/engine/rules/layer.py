@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.engine.grid import Grid
-    from clicktrain.kernels.selected_conv import Taps
+    from clicktrain.kernels.taps import Taps
 
 __all__ = ["PATCHES", "Attribute", "Builder", "Layer", "PatchMap"]
 
@@ -191,14 +191,14 @@ class Layer:
         """Add a step whose values read a window of taps; stride and dilation are 1 where they are not said."""
         ones = (1,) * self.ndim
         dilation = ones if dilation is None else dilation
-        spacing_px = tuple(d * step for d, step in zip(node.grid.spacing_px, dilation, strict=True))
+        dense_dilation = tuple(d * step for d, step in zip(node.grid.dilation, dilation, strict=True))
         return self.emit(
             run,
             [node],
             grid=node.grid.after_window(size, stride or ones, dilation),
             channels=channels,
             work=work,
-            window=Window(tuple(size), spacing_px, (0,) * self.ndim, (0,) * self.ndim),
+            window=Window(tuple(size), dense_dilation, (0,) * self.ndim, (0,) * self.ndim),
             run_selected=run_selected,
             overwritable=overwritable,
         )

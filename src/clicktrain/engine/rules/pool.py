@@ -52,8 +52,8 @@ def _check_pool(layer: Layer, node: PatchMap, size: Sequence[int], padding: Any,
         layer.refuse("ceil_mode=True pools over a window that leaves the patch", "Use ceil_mode=False.")
 
 
-def _max_of_taps(size: tuple[int, ...], image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
-    return regular_max_pool(image, size, spacing_px=spacing_px)
+def _max_of_taps(size: tuple[int, ...], image: Tensor, dilation: tuple[int, ...]) -> Tensor:
+    return regular_max_pool(image, size, dilation=dilation)
 
 
 @function_rule(F.max_pool2d, F.max_pool3d, torch.max_pool2d, torch.max_pool3d)
@@ -98,8 +98,8 @@ def max_pool_module(layer: Layer, module: nn.MaxPool2d | nn.MaxPool3d, node: Pat
     )
 
 
-def _mean_of_taps(size: tuple[int, ...], divisor: int | None, image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
-    mean_ = regular_avg_pool(image, size, spacing_px=spacing_px)
+def _mean_of_taps(size: tuple[int, ...], divisor: int | None, image: Tensor, dilation: tuple[int, ...]) -> Tensor:
+    mean_ = regular_avg_pool(image, size, dilation=dilation)
     return mean_ if divisor is None else mean_ * (prod(size) / divisor)
 
 
@@ -154,8 +154,8 @@ def _pool_all(layer: Layer, node: PatchMap, run: Any, run_selected: Any) -> Patc
     return layer.emit_window(partial(run, size), node, size=size, work=work, run_selected=run_selected)
 
 
-def _mean_of_all(size: tuple[int, ...], image: Tensor, spacing_px: tuple[int, ...]) -> Tensor:
-    return regular_avg_pool(image, size, spacing_px=spacing_px)
+def _mean_of_all(size: tuple[int, ...], image: Tensor, dilation: tuple[int, ...]) -> Tensor:
+    return regular_avg_pool(image, size, dilation=dilation)
 
 
 @function_rule(F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from clicktrain.kernels.mod_conv.dispatch import ModActivation
+    from clicktrain.kernels.regular_conv.activations import ModActivation
 
 __all__ = ["mod_conv_aten"]
 
@@ -25,7 +25,7 @@ def mod_conv_aten(
     scores: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    spacing_px: Sequence[int],
+    dilation: Sequence[int],
     padding_px: Sequence[int],
     activation: ModActivation,
 ) -> Tensor:
@@ -33,8 +33,8 @@ def mod_conv_aten(
     k = channels.shape[1]
     images = torch.arange(len(image), device=image.device)[:, None]
     convolve = F.conv2d if image.ndim == 4 else F.conv3d
-    made = convolve(image[images, channels], weight, bias, padding=tuple(padding_px), dilation=tuple(spacing_px))
+    made = convolve(image[images, channels], weight, bias, padding=tuple(padding_px), dilation=tuple(dilation))
     made = made.relu() if activation == "relu" else made
-    kept = middle(image, margins_px(weight.shape[2:], spacing_px, padding_px))
+    kept = middle(image, margins_px(weight.shape[2:], dilation, padding_px))
     weighed = made * scores[(..., *(None,) * (image.ndim - 2))]
     return torch.cat((kept[:, :k] + weighed, kept[:, k:]), 1)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from clicktrain.kernels.mod_conv.dispatch import ModActivation
+    from clicktrain.kernels.regular_conv.activations import ModActivation
 
 __all__ = ["mod_conv_triton"]
 
@@ -31,13 +31,13 @@ class _ModConv(torch.autograd.Function):
         scores: Tensor,
         weight: Tensor,
         bias: Tensor | None,
-        spacing_px: tuple[int, int],
+        dilation: tuple[int, int],
         padding_px: tuple[int, int],
         activation: ModActivation,
     ) -> Tensor:
-        out, made = mod_conv_fwd(image, channels, scores, weight, bias, spacing_px, padding_px, activation)
+        out, made = mod_conv_fwd(image, channels, scores, weight, bias, dilation, padding_px, activation)
         ctx.save_for_backward(image, channels, scores, weight, made)
-        ctx.spacing_px, ctx.padding_px, ctx.activation = spacing_px, padding_px, activation
+        ctx.dilation, ctx.padding_px, ctx.activation = dilation, padding_px, activation
         return out
 
     @staticmethod
@@ -47,7 +47,7 @@ class _ModConv(torch.autograd.Function):
         needs_image, _, needs_scores, needs_weight, needs_bias, *_ = ctx.needs_input_grad
         first = grad[:, : channels.shape[1]]
         to_made = activation_gradient(first * scores[:, :, None, None], made, ctx.activation)
-        places = (ctx.spacing_px, ctx.padding_px)
+        places = (ctx.dilation, ctx.padding_px)
         to_image = None
         if needs_image:
             margins = margins_px(weight.shape[2:], *places)
@@ -66,12 +66,12 @@ def mod_conv_triton(
     scores: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    spacing_px: Sequence[int],
+    dilation: Sequence[int],
     padding_px: Sequence[int],
     activation: ModActivation,
 ) -> Tensor:
     """Gather, convolve, activate, weigh and add in one Triton kernel; see `mod_conv`."""
     out: Tensor = _ModConv.apply(  # type: ignore[no-untyped-call]
-        image, channels, scores, weight, bias, tuple(spacing_px), tuple(padding_px), activation
+        image, channels, scores, weight, bias, tuple(dilation), tuple(padding_px), activation
     )
     return out

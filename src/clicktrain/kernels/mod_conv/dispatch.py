@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from clicktrain.errors import ShapeError
 from clicktrain.kernels.backends import resolve_backend
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.kernels.backends import Backend
+    from clicktrain.kernels.regular_conv.activations import ModActivation
 
-__all__ = ["ModActivation", "mod_conv"]
-
-ModActivation = Literal["none", "relu"]
+__all__ = ["mod_conv"]
 
 
 def mod_conv(
@@ -32,7 +31,7 @@ def mod_conv(
     weight: Tensor,
     bias: Tensor | None = None,
     *,
-    spacing_px: int | Sequence[int] = 1,
+    dilation: int | Sequence[int] = 1,
     padding_px: Sequence[int] | None = None,
     activation: ModActivation = "none",
     backend: Backend = "auto",
@@ -46,9 +45,9 @@ def mod_conv(
         Different ones for an image; 0 to C - 1.
     scores : Tensor of shape (B, k)
     weight : Tensor of shape (k, k, [u,] v, w)
-        Odd sizes, or even ones with an even spacing, so that the result lies in the middle of the image.
+        Odd sizes, or even ones with an even dilation, so that the result lies in the middle of the image.
     bias : Tensor of shape (k,), optional
-    spacing_px : int or sequence of int
+    dilation : int or sequence of int
         Distance between taps.
     padding_px : sequence of int, optional
         Zeros on every side, per axis, at most half of what the kernel reaches; none by default.
@@ -59,7 +58,7 @@ def mod_conv(
     Returns
     -------
     Tensor of shape (B, C, [Z',] Y', X')
-        The middle of the image, its first k channels with the sum; Y' = Y + 2 padding - (v - 1) spacing.
+        The middle of the image, its first k channels with the sum; Y' = Y + 2 padding - (v - 1) dilation.
 
     Raises
     ------
@@ -73,10 +72,10 @@ def mod_conv(
     Cakaj, Mehnert, Yang 2024, arXiv 2409.17016: the block, and that its slices and sums cost time.
     """
     ndim = weight.ndim - 2
-    spacing = per_axis(spacing_px, ndim, "spacing_px")
+    dilation = per_axis(dilation, ndim, "dilation")
     padding = (0,) * ndim if padding_px is None else tuple(padding_px)
     _check_channels(image, channels, scores, weight)
-    _check_space(image, weight, spacing, padding)
+    _check_space(image, weight, dilation, padding)
 
     def run(way: str, image: Tensor, scores: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if way == "triton":
@@ -84,11 +83,11 @@ def mod_conv(
             from clicktrain.kernels.mod_conv.autograd import mod_conv_triton as convolve
         else:
             convolve = mod_conv_reference if way == "reference" else mod_conv_aten
-        return convolve(image, channels, scores, weight, bias, spacing, padding, activation)
+        return convolve(image, channels, scores, weight, bias, dilation, padding, activation)
 
     def measured() -> str:
         operation = f"mod_conv {activation} padding {padding}"
-        key = problem_key(operation, image, (image.shape[1], len(weight)), weight.shape[2:], spacing)
+        key = problem_key(operation, image, (image.shape[1], len(weight)), weight.shape[2:], dilation)
         return fastest_way(key, run, inputs)
 
     inputs = (image, scores, weight, bias)
@@ -108,9 +107,9 @@ def _check_channels(image: Tensor, channels: Tensor, scores: Tensor, weight: Ten
         )
 
 
-def _check_space(image: Tensor, weight: Tensor, spacing: Sequence[int], padding: Sequence[int]) -> None:
-    reach = [(n - 1) * d for n, d in zip(weight.shape[2:], spacing, strict=True)]
-    margins = margins_px(weight.shape[2:], spacing, padding)
+def _check_space(image: Tensor, weight: Tensor, dilation: Sequence[int], padding: Sequence[int]) -> None:
+    reach = [(n - 1) * d for n, d in zip(weight.shape[2:], dilation, strict=True)]
+    margins = margins_px(weight.shape[2:], dilation, padding)
     if any(r % 2 for r in reach) or min(padding) < 0 or min(margins) < 0:
         raise ShapeError(
             f"the kernel must reach evenly to both sides, and as far as padding_px at least, got {tuple(reach)} px and "
@@ -119,5 +118,5 @@ def _check_space(image: Tensor, weight: Tensor, spacing: Sequence[int], padding:
     if any(n <= 2 * m for n, m in zip(image.shape[2:], margins, strict=True)):
         raise ShapeError(
             f"image must be larger than {tuple(2 * m for m in margins)} px, got {tuple(image.shape[2:])}. "
-            "Use a larger image or a smaller spacing_px."
+            "Use a larger image or a smaller dilation."
         )

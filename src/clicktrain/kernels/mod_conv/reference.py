@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from clicktrain.kernels.mod_conv.dispatch import ModActivation
+    from clicktrain.kernels.regular_conv.activations import ModActivation
 
 __all__ = ["mod_conv_reference"]
 
@@ -26,7 +26,7 @@ def mod_conv_reference(
     scores: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    spacing_px: Sequence[int],
+    dilation: Sequence[int],
     padding_px: Sequence[int],
     activation: ModActivation,
 ) -> Tensor:
@@ -35,9 +35,9 @@ def mod_conv_reference(
     for one, numbers, score in zip(image, channels, scores, strict=True):
         taken = torch.stack([one[number] for number in numbers.tolist()])[None]
         padded = F.pad(taken, [p for p in reversed(padding_px) for _ in range(2)])
-        made = regular_conv_reference(padded, weight, bias, spacing_px, groups=1)[0]
+        made = regular_conv_reference(padded, weight, bias, dilation, groups=1)[0]
         made = made.relu() if activation == "relu" else made
-        kept = middle(one[None], margins_px(weight.shape[2:], spacing_px, padding_px))[0]
+        kept = middle(one[None], margins_px(weight.shape[2:], dilation, padding_px))[0]
         first = kept[: len(numbers)] + score.view(-1, *[1] * (made.ndim - 1)) * made
         results.append(torch.cat((first, kept[len(numbers) :])))
     return torch.stack(results)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["margins_px", "middle"]
 
 
-def margins_px(size: Sequence[int], spacing_px: Sequence[int], padding_px: Sequence[int]) -> tuple[int, ...]:
+def margins_px(size: Sequence[int], dilation: Sequence[int], padding_px: Sequence[int]) -> tuple[int, ...]:
     """Pixels that are lost on each side, per axis: half of what the kernel reaches, less the padding."""
-    return tuple((k - 1) * d // 2 - p for k, d, p in zip(size, spacing_px, padding_px, strict=True))
+    return tuple((k - 1) * d // 2 - p for k, d, p in zip(size, dilation, padding_px, strict=True))
 
 
 def middle(image: Tensor, margin_px: Sequence[int]) -> Tensor:

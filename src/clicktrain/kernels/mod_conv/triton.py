@@ -20,7 +20,7 @@ from clicktrain.kernels.mod_conv.shapes import margins_px, middle
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clicktrain.kernels.mod_conv.dispatch import ModActivation
+    from clicktrain.kernels.regular_conv.activations import ModActivation
 
 __all__ = ["mod_conv_bwd_image", "mod_conv_bwd_weight", "mod_conv_fwd"]
 
@@ -148,14 +148,14 @@ def mod_conv_fwd(
     scores: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    spacing_px: _Px,
+    dilation: _Px,
     padding_px: _Px,
     activation: ModActivation,
 ) -> tuple[Tensor, Tensor]:
     """Result (B, C, Y', X'), and what was made (B, k, Y', X') before the scores, which the backward pass reads."""
     batch, _, height, width = image.shape
     k, h, w = len(weight), weight.shape[2], weight.shape[3]
-    margin_y, margin_x = margins_px((h, w), spacing_px, padding_px)
+    margin_y, margin_x = margins_px((h, w), dilation, padding_px)
     kept = middle(image, (margin_y, margin_x))
     out, made = torch.empty_like(kept), kept.new_empty((batch, k, *kept.shape[2:]))
     out[:, k:] = kept[:, k:]
@@ -163,7 +163,7 @@ def mod_conv_fwd(
     mod_conv_fwd_kernel[triton.cdiv(made[:, 0].numel(), ROWS), triton.cdiv(k, block)](
         image, channels, scores, weight, weight if bias is None else bias, out, made,
         batch, k, height, width, *out.shape[2:], *image.stride(), *channels.stride(), *scores.stride(),
-        *weight.stride(), *out.stride(), *made.stride(), H=h, W=w, DY=spacing_px[0], DX=spacing_px[1],
+        *weight.stride(), *out.stride(), *made.stride(), H=h, W=w, DY=dilation[0], DX=dilation[1],
         PY=padding_px[0], PX=padding_px[1], MY=margin_y, MX=margin_x, HAS_BIAS=bias is not None,
         RELU=activation == "relu", PRECISION=precision_of(image.dtype), ACC=accumulator(image.dtype),
         BP=ROWS, BK=block, BC=block_of(k, SUMMED),
@@ -172,7 +172,7 @@ def mod_conv_fwd(
 
 
 def mod_conv_bwd_image(
-    out: Tensor, grad: Tensor, channels: Tensor, weight: Tensor, spacing_px: _Px, padding_px: _Px
+    out: Tensor, grad: Tensor, channels: Tensor, weight: Tensor, dilation: _Px, padding_px: _Px
 ) -> None:
     """Add to `out` (B, C, Y, X) the gradient of the chosen channels, from that of what was made (B, k, Y', X')."""
     batch, k, out_y, out_x = grad.shape
@@ -181,13 +181,13 @@ def mod_conv_bwd_image(
     mod_conv_bwd_image_kernel[triton.cdiv(batch * height * width, ROWS), triton.cdiv(k, block)](
         grad, channels, weight, out, batch, k, height, width, out_y, out_x,
         *grad.stride(), *channels.stride(), *weight.stride(), *out.stride(), H=weight.shape[2], W=weight.shape[3],
-        DY=spacing_px[0], DX=spacing_px[1], PY=padding_px[0], PX=padding_px[1],
+        DY=dilation[0], DX=dilation[1], PY=padding_px[0], PX=padding_px[1],
         PRECISION=precision_of(grad.dtype), ACC=accumulator(grad.dtype), BP=ROWS, BK=block_of(k, SUMMED), BC=block,
     )  # fmt: skip
 
 
 def mod_conv_bwd_weight(
-    grad: Tensor, image: Tensor, channels: Tensor, size: _Px, spacing_px: _Px, padding_px: _Px
+    grad: Tensor, image: Tensor, channels: Tensor, size: _Px, dilation: _Px, padding_px: _Px
 ) -> Tensor:
     """Gradient (k, k, h, w) of the weight, from that of what was made (B, k, Y', X')."""
     batch, k, out_y, out_x = grad.shape
@@ -199,7 +199,7 @@ def mod_conv_bwd_weight(
     mod_conv_bwd_weight_kernel[shares * taps, triton.cdiv(k, block), triton.cdiv(k, block)](
         grad, image, channels, parts, batch, k, *image.shape[2:], out_y, out_x, share_pixels,
         *grad.stride(), *image.stride(), *channels.stride(), *parts.stride(), H=size[0], W=size[1],
-        DY=spacing_px[0], DX=spacing_px[1], PY=padding_px[0], PX=padding_px[1],
+        DY=dilation[0], DX=dilation[1], PY=padding_px[0], PX=padding_px[1],
         PRECISION=precision_of(grad.dtype), ACC=accumulator(grad.dtype), BP=SUMMED, BK=block, BC=block,
     )  # fmt: skip
     return parts.sum(0).to(grad.dtype).view(k, k, *size)

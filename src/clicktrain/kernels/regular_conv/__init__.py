@@ -1,4 +1,4 @@
-"""Convolution with taps spaced apart."""
+"""Dilated convolution."""
 
 from clicktrain.kernels.regular_conv.dispatch import regular_conv
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Activation", "activate", "activation_gradient"]
+__all__ = ["Activation", "ModActivation", "activate", "activation_gradient"]
 
 Activation = Literal["none", "relu", "tanh"]
+# Of the convolution of chosen channels.
+ModActivation = Literal["none", "relu"]
 
 
 def activate(scores: Tensor, activation: Activation) -> Tensor:

@@ -27,21 +27,21 @@ def channels_last(image: Tensor) -> Tensor:
 
 
 def regular_conv_aten(
-    image: Tensor, weight: Tensor, bias: Tensor | None, spacing_px: Sequence[int], groups: int
+    image: Tensor, weight: Tensor, bias: Tensor | None, dilation: Sequence[int], groups: int
 ) -> Tensor:
     """Convolve with dilation; see `regular_conv`."""
     image = channels_last(image)
     learns = weight.requires_grad and torch.is_grad_enabled()
-    if learns and gains_by_own_weight_gradient(image, weight.shape[2:], spacing_px, groups):
-        return conv_with_own_weight_gradient(_convolve, image, weight, bias, spacing_px)
-    return _convolve(image, weight, bias, spacing_px, groups)
+    if learns and gains_by_own_weight_gradient(image, weight.shape[2:], dilation, groups):
+        return conv_with_own_weight_gradient(_convolve, image, weight, bias, dilation)
+    return _convolve(image, weight, bias, dilation, groups)
 
 
-def _convolve(image: Tensor, weight: Tensor, bias: Tensor | None, spacing_px: Sequence[int], groups: int = 1) -> Tensor:
+def _convolve(image: Tensor, weight: Tensor, bias: Tensor | None, dilation: Sequence[int], groups: int = 1) -> Tensor:
     if is_single_volume(image) and not torch.is_autocast_enabled("cpu"):
-        return torch.mkldnn_convolution(image, weight, bias, [0] * 3, [1] * 3, list(spacing_px), groups)
+        return torch.mkldnn_convolution(image, weight, bias, [0] * 3, [1] * 3, list(dilation), groups)
     conv = F.conv2d if image.ndim == 4 else F.conv3d
-    return conv(image, weight, bias, dilation=tuple(spacing_px), groups=groups)
+    return conv(image, weight, bias, dilation=tuple(dilation), groups=groups)
 
 
 def is_single_volume(image: Tensor) -> bool:

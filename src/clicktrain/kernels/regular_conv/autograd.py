@@ -31,12 +31,12 @@ class _RegularConv(torch.autograd.Function):
         image: Tensor,
         weight: Tensor,
         bias: Tensor | None,
-        spacing_px: tuple[int, int],
+        dilation: tuple[int, int],
         activation: Activation,
     ) -> Tensor:
-        scores = regular_conv_fwd(image, weight, bias, spacing_px, activation)
+        scores = regular_conv_fwd(image, weight, bias, dilation, activation)
         ctx.save_for_backward(image, weight, None if activation == "none" else scores)
-        ctx.spacing_px, ctx.activation = spacing_px, activation
+        ctx.dilation, ctx.activation = dilation, activation
         return scores
 
     @staticmethod
@@ -44,10 +44,10 @@ class _RegularConv(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         image, weight, scores = ctx.saved_tensors
         needs_image, needs_weight, needs_bias, *_ = ctx.needs_input_grad
-        spacing_px: tuple[int, int] = ctx.spacing_px
+        dilation: tuple[int, int] = ctx.dilation
         grad = activation_gradient(grad, scores, ctx.activation)
-        to_image = regular_conv_bwd_image(grad, weight, tuple(image.shape[2:]), spacing_px) if needs_image else None
-        to_weight = regular_conv_bwd_weight(grad, image, tuple(weight.shape[2:]), spacing_px) if needs_weight else None
+        to_image = regular_conv_bwd_image(grad, weight, tuple(image.shape[2:]), dilation) if needs_image else None
+        to_weight = regular_conv_bwd_weight(grad, image, tuple(weight.shape[2:]), dilation) if needs_weight else None
         return to_image, to_weight, grad.sum((0, 2, 3)) if needs_bias else None, None, None
 
 
@@ -55,7 +55,7 @@ def regular_conv_triton(
     image: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    spacing_px: Sequence[int],
+    dilation: Sequence[int],
     groups: int,
     activation: Activation = "none",
 ) -> Tensor:
@@ -66,5 +66,5 @@ def regular_conv_triton(
         [None] * groups if bias is None else torch.chunk(bias, groups),
         strict=True,
     )
-    scores = [_RegularConv.apply(*part, tuple(spacing_px), activation) for part in parts]  # type: ignore[no-untyped-call]
+    scores = [_RegularConv.apply(*part, tuple(dilation), activation) for part in parts]  # type: ignore[no-untyped-call]
     return scores[0] if groups == 1 else torch.cat(scores, 1)

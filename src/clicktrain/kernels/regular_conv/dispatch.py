@@ -29,19 +29,19 @@ def regular_conv(
     weight: Tensor,
     bias: Tensor | None = None,
     *,
-    spacing_px: int | Sequence[int],
+    dilation: int | Sequence[int],
     groups: int = 1,
     activation: Activation = "none",
     backend: Backend = "auto",
 ) -> Tensor:
-    """Convolve with taps `spacing_px` apart, so that one pass scores every pixel.
+    """Convolve with taps `dilation` apart, so that one pass scores every pixel.
 
     Parameters
     ----------
     image : Tensor of shape (B, C, [Z,] Y, X)
     weight : Tensor of shape (K, C / groups, [u,] v, w)
     bias : Tensor of shape (K,), optional
-    spacing_px : int or sequence of int
+    dilation : int or sequence of int
         Distance between neighbouring taps, in pixels, for all axes or one per axis; 1 is an ordinary convolution.
     groups : int
         Number of channel groups that do not see each other.
@@ -51,7 +51,7 @@ def regular_conv(
 
     Returns
     -------
-    Tensor of shape (B, K, [Z - d (u - 1),] Y - d (v - 1), X - d (w - 1)), with d = spacing_px
+    Tensor of shape (B, K, [Z - d (u - 1),] Y - d (v - 1), X - d (w - 1)), with d = dilation
 
     Raises
     ------
@@ -75,21 +75,21 @@ def regular_conv(
             f"image must have {groups * weight.shape[1]} channels for a weight of shape {tuple(weight.shape)} in "
             f"{groups} groups, got {image.shape[1]}."
         )
-    spacing = per_axis(spacing_px, ndim, "spacing_px")
-    valid_shape(image, weight.shape[2:], spacing)
+    dilation = per_axis(dilation, ndim, "dilation")
+    valid_shape(image, weight.shape[2:], dilation)
 
     def run(way: str, image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if way == "triton":
             # Triton is an optional package, so its kernels are imported only when asked for.
             from clicktrain.kernels.regular_conv.autograd import regular_conv_triton
 
-            return regular_conv_triton(image, weight, bias, spacing, groups, activation)
+            return regular_conv_triton(image, weight, bias, dilation, groups, activation)
         convolve = regular_conv_reference if way == "reference" else regular_conv_aten
-        return activate(convolve(image, weight, bias, spacing, groups), activation)
+        return activate(convolve(image, weight, bias, dilation, groups), activation)
 
     def measured() -> str:
         operation = f"regular_conv {activation} in {groups} groups"
-        key = problem_key(operation, image, (image.shape[1], weight.shape[0]), weight.shape[2:], spacing)
+        key = problem_key(operation, image, (image.shape[1], weight.shape[0]), weight.shape[2:], dilation)
         return fastest_way(key, run, inputs)
 
     inputs = (image, weight, bias)

@@ -118,19 +118,19 @@ def regular_conv_bwd_weight_kernel(
 
 
 def regular_conv_fwd(
-    image: Tensor, weight: Tensor, bias: Tensor | None, spacing_px: tuple[int, int], activation: Activation
+    image: Tensor, weight: Tensor, bias: Tensor | None, dilation: tuple[int, int], activation: Activation
 ) -> Tensor:
     """Activated scores (B, K, Y', X') of one group of channels, laid out as the image; see `regular_conv`."""
     batch, channels, height, width = image.shape
     classes, _, h, w = weight.shape
-    out_y, out_x = height - (h - 1) * spacing_px[0], width - (w - 1) * spacing_px[1]
+    out_y, out_x = height - (h - 1) * dilation[0], width - (w - 1) * dilation[1]
     scores = laid_out_like(image, (batch, classes, out_y, out_x), image.dtype)
     block = block_of(classes, 128)
     # Images and pixels share one axis of the grid: its other axes end at 65,535.
     regular_conv_fwd_kernel[triton.cdiv(batch * out_y * out_x, ROWS), triton.cdiv(classes, block)](
         image, weight.permute(0, 2, 3, 1).contiguous(), weight if bias is None else bias, scores,
         batch, out_y, out_x, *image.stride(), *scores.stride(), C=channels, K=classes, H=h, W=w,
-        DY=spacing_px[0], DX=spacing_px[1], HAS_BIAS=bias is not None, ACT=activation,
+        DY=dilation[0], DX=dilation[1], HAS_BIAS=bias is not None, ACT=activation,
         PRECISION=precision_of(image.dtype), FAR=reaches_far(image, scores), ACC=accumulator(image.dtype),
         BP=ROWS, BK=block, BN=SUMMED,
     )  # fmt: skip
@@ -138,16 +138,16 @@ def regular_conv_fwd(
 
 
 def regular_conv_bwd_image(
-    grad: Tensor, weight: Tensor, shape_px: tuple[int, int], spacing_px: tuple[int, int]
+    grad: Tensor, weight: Tensor, shape_px: tuple[int, int], dilation: tuple[int, int]
 ) -> Tensor:
     """Gradient (B, C, Y, X) of the image of one group of channels, from that of its scores (B, K, Y', X')."""
     margin_y, margin_x = (n - out for n, out in zip(shape_px, grad.shape[2:], strict=True))
     # The outputs that read a pixel lie the taps' distances before it; beyond the border there are none.
     around = F.pad(grad, (margin_x, margin_x, margin_y, margin_y))
-    return regular_conv_fwd(around, weight.flip(2, 3).transpose(0, 1), None, spacing_px, "none")
+    return regular_conv_fwd(around, weight.flip(2, 3).transpose(0, 1), None, dilation, "none")
 
 
-def regular_conv_bwd_weight(grad: Tensor, image: Tensor, size: tuple[int, int], spacing_px: tuple[int, int]) -> Tensor:
+def regular_conv_bwd_weight(grad: Tensor, image: Tensor, size: tuple[int, int], dilation: tuple[int, int]) -> Tensor:
     """Gradient (K, C, h, w) of the weight of one group of channels, from that of its scores (B, K, Y', X')."""
     batch, classes, out_y, out_x = grad.shape
     channels, taps = image.shape[1], size[0] * size[1]
@@ -157,7 +157,7 @@ def regular_conv_bwd_weight(grad: Tensor, image: Tensor, size: tuple[int, int], 
     block_k, block_n = block_of(classes), block_of(taps * channels)
     regular_conv_bwd_weight_kernel[shares, triton.cdiv(classes, block_k), triton.cdiv(taps * channels, block_n)](
         grad, image, parts, batch, out_y, out_x, share_pixels, *grad.stride(), *image.stride(),
-        C=channels, K=classes, H=size[0], W=size[1], DY=spacing_px[0], DX=spacing_px[1],
+        C=channels, K=classes, H=size[0], W=size[1], DY=dilation[0], DX=dilation[1],
         PRECISION=precision_of(grad.dtype), FAR=reaches_far(grad, image, parts), ACC=accumulator(grad.dtype),
         BP=ROWS, BK=block_k, BN=block_n, num_stages=2,
     )  # fmt: skip

@@ -27,13 +27,13 @@ _MOST_TAPS = 30
 _BLOCK_BYTES = 1 << 22
 
 
-def gains_by_own_weight_gradient(image: Tensor, kernel: Sequence[int], spacing_px: Sequence[int], groups: int) -> bool:
+def gains_by_own_weight_gradient(image: Tensor, kernel: Sequence[int], dilation: Sequence[int], groups: int) -> bool:
     """Whether a convolution of an image (B, C, [Z,] Y, X) should be followed by `weight_gradient` on its way back."""
-    apart = any(k > 1 and d > 1 for k, d in zip(kernel, spacing_px, strict=True))
+    apart = any(k > 1 and d > 1 for k, d in zip(kernel, dilation, strict=True))
     if groups > 1 or not apart or not _lacks_a_fast_one() or not _plain_cpu(image):
         return False
     sizes = list(image.shape[2:])
-    made = math.prod(n - d * (k - 1) for n, k, d in zip(sizes, kernel, spacing_px, strict=True))
+    made = math.prod(n - d * (k - 1) for n, k, d in zip(sizes, kernel, dilation, strict=True))
     return len(sizes) == 2 or math.prod(kernel) * made > _MOST_TAPS * math.prod(sizes)
 
 
@@ -48,25 +48,25 @@ def _plain_cpu(image: Tensor) -> bool:
 
 
 def conv_with_own_weight_gradient(
-    convolve: Convolve, image: Tensor, weight: Tensor, bias: Tensor | None, spacing_px: Sequence[int]
+    convolve: Convolve, image: Tensor, weight: Tensor, bias: Tensor | None, dilation: Sequence[int]
 ) -> Tensor:
     """Convolve with dilation, as ATen does, and come back by `weight_gradient`; that gradient has none of its own.
 
     Parameters
     ----------
     convolve : callable
-        From image, weight, bias and spacing to the scores.
+        From image, weight, bias and dilation to the scores.
     image : Tensor of shape (B, C, [Z,] Y, X)
         Channels last in memory.
     weight : Tensor of shape (K, C, [u,] v, w)
     bias : Tensor of shape (K,), optional
-    spacing_px : sequence of int
+    dilation : sequence of int
 
     Returns
     -------
     Tensor of shape (B, K, [z,] y, x)
     """
-    scores: Tensor = _Conv.apply(convolve, image, weight, bias, tuple(spacing_px))  # type: ignore[no-untyped-call]
+    scores: Tensor = _Conv.apply(convolve, image, weight, bias, tuple(dilation))  # type: ignore[no-untyped-call]
     return scores
 
 
@@ -78,32 +78,32 @@ class _Conv(torch.autograd.Function):
         image: Tensor,
         weight: Tensor,
         bias: Tensor | None,
-        spacing_px: tuple[int, ...],
+        dilation: tuple[int, ...],
     ) -> Tensor:
         ctx.save_for_backward(image, weight)
-        ctx.spacing_px = spacing_px
-        return convolve(image, weight, bias, spacing_px)
+        ctx.dilation = dilation
+        return convolve(image, weight, bias, dilation)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         image, weight = ctx.saved_tensors
         _, needs_image, needs_weight, needs_bias, _ = ctx.needs_input_grad
-        to_image = _image_gradient(grad, image, weight, ctx.spacing_px) if needs_image else None
-        to_weight = weight_gradient(grad, image, weight.shape[2:], ctx.spacing_px) if needs_weight else None
+        to_image = _image_gradient(grad, image, weight, ctx.dilation) if needs_image else None
+        to_weight = weight_gradient(grad, image, weight.shape[2:], ctx.dilation) if needs_weight else None
         to_bias = grad.sum((0, *range(2, grad.ndim))) if needs_bias else None
         return None, to_image, to_weight, to_bias, None
 
 
-def _image_gradient(grad: Tensor, image: Tensor, weight: Tensor, spacing_px: Sequence[int]) -> Tensor:
-    ones, zeros = [1] * len(spacing_px), [0] * len(spacing_px)
+def _image_gradient(grad: Tensor, image: Tensor, weight: Tensor, dilation: Sequence[int]) -> Tensor:
+    ones, zeros = [1] * len(dilation), [0] * len(dilation)
     to_image: Tensor = torch.ops.aten.convolution_backward(
-        grad, image, weight, None, ones, zeros, list(spacing_px), False, zeros, 1, [True, False, False]
+        grad, image, weight, None, ones, zeros, list(dilation), False, zeros, 1, [True, False, False]
     )[0]
     return to_image
 
 
-def weight_gradient(grad: Tensor, image: Tensor, kernel: Sequence[int], spacing_px: Sequence[int]) -> Tensor:
+def weight_gradient(grad: Tensor, image: Tensor, kernel: Sequence[int], dilation: Sequence[int]) -> Tensor:
     """Add up the products of scores' gradients and the pixels under every tap, a block of pixels at a time.
 
     Parameters
@@ -113,7 +113,7 @@ def weight_gradient(grad: Tensor, image: Tensor, kernel: Sequence[int], spacing_
     image : Tensor of shape (B, C, [Z,] Y, X)
     kernel : sequence of int
         Taps along each axis.
-    spacing_px : sequence of int
+    dilation : sequence of int
 
     Returns
     -------
@@ -127,12 +127,12 @@ def weight_gradient(grad: Tensor, image: Tensor, kernel: Sequence[int], spacing_
     channels, scores = image.shape[1], grad.shape[1]
     pixels, grads = image.movedim(1, -1), grad.movedim(1, -1)
     # Taps of one line side by side: larger matrices are multiplied at a higher rate.
-    lines = pixels.unfold(-2, (across - 1) * spacing_px[-1] + 1, 1)[..., :: spacing_px[-1]].movedim(-1, -2)
+    lines = pixels.unfold(-2, (across - 1) * dilation[-1] + 1, 1)[..., :: dilation[-1]].movedim(-1, -2)
     total = grad.new_zeros((math.prod(outer), scores, across * channels))
     for images, rows in _blocks(grads, across * channels):
         block = grads[images, rows].reshape(-1, scores).T
         for one, taps in zip(total, product(*map(range, outer)), strict=True):
-            one.addmm_(block, lines[_shifted(images, rows, taps, grads.shape, spacing_px)].flatten(0, -3).flatten(1))
+            one.addmm_(block, lines[_shifted(images, rows, taps, grads.shape, dilation)].flatten(0, -3).flatten(1))
     return total.view(*outer, scores, across, channels).movedim((-3, -1), (0, 1))
 
 
@@ -147,9 +147,9 @@ def _blocks(grads: Tensor, values: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _shifted(
-    images: slice, rows: slice, taps: Sequence[int], shape: Sequence[int], spacing_px: Sequence[int]
+    images: slice, rows: slice, taps: Sequence[int], shape: Sequence[int], dilation: Sequence[int]
 ) -> tuple[slice, ...]:
     """Where the pixels under a line of taps lie for a block of scores."""
-    first = taps[0] * spacing_px[0] if taps else 0
-    within = [slice(t * d, t * d + n) for t, d, n in zip(taps[1:], spacing_px[1:-1], shape[2:-2], strict=True)]
+    first = taps[0] * dilation[0] if taps else 0
+    within = [slice(t * d, t * d + n) for t, d, n in zip(taps[1:], dilation[1:-1], shape[2:-2], strict=True)]
     return (images, slice(rows.start + first, rows.stop + first), *within)

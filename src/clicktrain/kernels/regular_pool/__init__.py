@@ -1,4 +1,4 @@
-"""Maximum and mean of taps spaced apart."""
+"""Maximum and mean of dilated taps."""
 
 from clicktrain.kernels.regular_pool.dispatch import regular_avg_pool, regular_max_pool
 

@@ -1,4 +1,4 @@
-"""Pooling with spaced taps: one name each for maximum and mean, several implementations."""
+"""Pooling with dilated taps: one name each for maximum and mean, several implementations."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _MOST_TAPS = 16
 
 
 def regular_max_pool(
-    image: Tensor, size: int | Sequence[int], *, spacing_px: int | Sequence[int], backend: Backend = "auto"
+    image: Tensor, size: int | Sequence[int], *, dilation: int | Sequence[int], backend: Backend = "auto"
 ) -> Tensor:
-    """Take the largest of taps `spacing_px` apart, at every pixel.
+    """Take the largest of taps `dilation` apart, at every pixel.
 
     Of equal taps the first in row-major order takes the gradient, as in `torch.nn.functional.max_pool2d`.
 
@@ -36,13 +36,13 @@ def regular_max_pool(
     image : Tensor of shape (B, C, [Z,] Y, X)
     size : int or sequence of int
         Taps per axis.
-    spacing_px : int or sequence of int
+    dilation : int or sequence of int
         Distance between neighbouring taps, in pixels; 1 is ordinary pooling with stride 1.
     backend : {"auto", "aten", "reference", "triton"}
 
     Returns
     -------
-    Tensor of shape (B, C, [Z - d (k - 1),] Y - d (k - 1), X - d (k - 1)), with k = size and d = spacing_px
+    Tensor of shape (B, C, [Z - d (k - 1),] Y - d (k - 1), X - d (k - 1)), with k = size and d = dilation
 
     Raises
     ------
@@ -55,18 +55,18 @@ def regular_max_pool(
     ----------
     Li, Zhao, Wang 2014, arXiv 1412.4526, section 3: pooling with d-regularly sparse kernels.
     """
-    taps, spacing = _checked(image, size, spacing_px)
+    taps, dilation = _checked(image, size, dilation)
 
     def run(way: str, image: Tensor) -> Tensor:
         if way == "triton":
             # Triton is an optional package, so its kernels are imported only when asked for.
             from clicktrain.kernels.regular_pool.autograd import max_pool_triton
 
-            return max_pool_triton(image, taps, spacing)
-        return (max_pool_reference if way == "reference" else max_pool_aten)(image, taps, spacing)
+            return max_pool_triton(image, taps, dilation)
+        return (max_pool_reference if way == "reference" else max_pool_aten)(image, taps, dilation)
 
     def measured() -> str:
-        return fastest_way(problem_key("regular_max_pool", image, image.shape[1:2], taps, spacing), run, (image,))
+        return fastest_way(problem_key("regular_max_pool", image, image.shape[1:2], taps, dilation), run, (image,))
 
     # Of many taps the doubling reads a few, and the kernel all.
     worth = prod(taps) <= _MOST_TAPS and is_worth_measuring(compares=image.numel() * prod(taps), inputs=(image,))
@@ -74,22 +74,22 @@ def regular_max_pool(
 
 
 def regular_avg_pool(
-    image: Tensor, size: int | Sequence[int], *, spacing_px: int | Sequence[int], backend: Backend = "auto"
+    image: Tensor, size: int | Sequence[int], *, dilation: int | Sequence[int], backend: Backend = "auto"
 ) -> Tensor:
-    """Take the mean of taps `spacing_px` apart, at every pixel.
+    """Take the mean of taps `dilation` apart, at every pixel.
 
     Parameters
     ----------
     image : Tensor of shape (B, C, [Z,] Y, X)
     size : int or sequence of int
         Taps per axis.
-    spacing_px : int or sequence of int
+    dilation : int or sequence of int
         Distance between neighbouring taps, in pixels; 1 is ordinary pooling with stride 1.
     backend : {"auto", "aten", "reference"}
 
     Returns
     -------
-    Tensor of shape (B, C, [Z - d (k - 1),] Y - d (k - 1), X - d (k - 1)), with k = size and d = spacing_px
+    Tensor of shape (B, C, [Z - d (k - 1),] Y - d (k - 1), X - d (k - 1)), with k = size and d = dilation
 
     Raises
     ------
@@ -102,19 +102,19 @@ def regular_avg_pool(
     ----------
     Li, Zhao, Wang 2014, arXiv 1412.4526, section 3: pooling with d-regularly sparse kernels.
     """
-    taps, spacing = _checked(image, size, spacing_px)
+    taps, dilation = _checked(image, size, dilation)
     if backend == "triton":
         raise BackendError("backend must be 'auto', 'aten' or 'reference' for the mean, got 'triton'. Use 'auto'.")
     chosen = resolve_backend(backend, image.device, len(taps))
-    return (avg_pool_reference if chosen == "reference" else avg_pool_aten)(image, taps, spacing)
+    return (avg_pool_reference if chosen == "reference" else avg_pool_aten)(image, taps, dilation)
 
 
 def _checked(
-    image: Tensor, size: int | Sequence[int], spacing_px: int | Sequence[int]
+    image: Tensor, size: int | Sequence[int], dilation: int | Sequence[int]
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     ndim = image.ndim - 2
     if ndim not in (2, 3):
         raise ShapeError(f"image must be (B, C, [Z,] Y, X), got shape {tuple(image.shape)}.")
-    taps, spacing = per_axis(size, ndim, "size"), per_axis(spacing_px, ndim, "spacing_px")
-    valid_shape(image, taps, spacing)
-    return taps, spacing
+    taps, dilation = per_axis(size, ndim, "size"), per_axis(dilation, ndim, "dilation")
+    valid_shape(image, taps, dilation)
+    return taps, dilation

@@ -1,4 +1,4 @@
-"""The definition of pooling with spaced taps, in plain torch."""
+"""The definition of pooling with dilated taps, in plain torch."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["avg_pool_reference", "max_pool_reference"]
 
 
-def _shifted_copies(image: Tensor, size: Sequence[int], spacing_px: Sequence[int]) -> Tensor:
+def _shifted_copies(image: Tensor, size: Sequence[int], dilation: Sequence[int]) -> Tensor:
     """One shifted copy of the image per tap, in row-major order, as (taps, B, C, *spatial)."""
-    shape_px = valid_shape(image, size, spacing_px)
-    starts = ([t * d for t, d in zip(tap, spacing_px, strict=True)] for tap in product(*(range(k) for k in size)))
+    shape_px = valid_shape(image, size, dilation)
+    starts = ([t * d for t, d in zip(tap, dilation, strict=True)] for tap in product(*(range(k) for k in size)))
     return torch.stack([window(image, start_px, shape_px) for start_px in starts])
 
 
-def max_pool_reference(image: Tensor, size: Sequence[int], spacing_px: Sequence[int]) -> Tensor:
+def max_pool_reference(image: Tensor, size: Sequence[int], dilation: Sequence[int]) -> Tensor:
     """Largest tap, the first of equals in row-major order; see `regular_max_pool`."""
-    copies = _shifted_copies(image, size, spacing_px)
+    copies = _shifted_copies(image, size, dilation)
     wins = (copies == copies.amax(0)) | copies.isnan()
     # argmax promises no order among equals; the first True of a 0/1 image has the largest rank counted from the end.
     rank = torch.arange(len(copies), 0, -1, device=image.device).view(-1, *[1] * image.ndim)
@@ -34,6 +34,6 @@ def max_pool_reference(image: Tensor, size: Sequence[int], spacing_px: Sequence[
     return copies.gather(0, first)[0]
 
 
-def avg_pool_reference(image: Tensor, size: Sequence[int], spacing_px: Sequence[int]) -> Tensor:
+def avg_pool_reference(image: Tensor, size: Sequence[int], dilation: Sequence[int]) -> Tensor:
     """Mean of the taps; see `regular_avg_pool`."""
-    return _shifted_copies(image, size, spacing_px).mean(0)
+    return _shifted_copies(image, size, dilation).mean(0)

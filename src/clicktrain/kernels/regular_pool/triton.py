@@ -1,4 +1,4 @@
-"""Triton kernels of max pooling with spaced taps, 2D: forward with the chosen tap, and its gather backward.
+"""Triton kernels of max pooling with dilated taps, 2D: forward with the chosen tap, and its gather backward.
 
 Importing this module needs the package triton.
 """
@@ -79,29 +79,29 @@ def max_pool_bwd_kernel(
     tl.store(out + o, b_acc.to(out.dtype.element_ty), mask=inside)
 
 
-def max_pool_fwd(image: Tensor, size: tuple[int, int], spacing_px: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def max_pool_fwd(image: Tensor, size: tuple[int, int], dilation: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Largest taps (B, C, Y', X') of an image (B, C, Y, X), and which tap each was, counted in row-major order."""
     batch, channels, height, width = image.shape
-    out_y, out_x = height - (size[0] - 1) * spacing_px[0], width - (size[1] - 1) * spacing_px[1]
+    out_y, out_x = height - (size[0] - 1) * dilation[0], width - (size[1] - 1) * dilation[1]
     pooled = laid_out_like(image, (batch, channels, out_y, out_x), image.dtype)
     chosen = torch.empty_like(pooled, dtype=torch.uint8 if size[0] * size[1] < 255 else torch.int32)
     max_pool_fwd_kernel[triton.cdiv(pooled.numel(), _BLOCK),](
         image, pooled, chosen, batch, channels, out_y, out_x, *image.stride(),
-        H=size[0], W=size[1], DY=spacing_px[0], DX=spacing_px[1],
+        H=size[0], W=size[1], DY=dilation[0], DX=dilation[1],
         CHANNELS_LAST=_is_channels_last(pooled), FAR=reaches_far(image, pooled), BLOCK=_BLOCK,
     )  # fmt: skip
     return pooled, chosen
 
 
 def max_pool_bwd(
-    grad: Tensor, chosen: Tensor, shape_px: tuple[int, int], size: tuple[int, int], spacing_px: tuple[int, int]
+    grad: Tensor, chosen: Tensor, shape_px: tuple[int, int], size: tuple[int, int], dilation: tuple[int, int]
 ) -> Tensor:
     """Gradient (B, C, Y, X) of the image, from that of its largest taps (B, C, Y', X')."""
     batch, channels, out_y, out_x = grad.shape
     out = laid_out_like(chosen, (batch, channels, *shape_px), grad.dtype)
     max_pool_bwd_kernel[triton.cdiv(out.numel(), _BLOCK),](
         grad, chosen, out, batch, channels, *shape_px, out_y, out_x, *grad.stride(), *chosen.stride(),
-        H=size[0], W=size[1], DY=spacing_px[0], DX=spacing_px[1],
+        H=size[0], W=size[1], DY=dilation[0], DX=dilation[1],
         CHANNELS_LAST=_is_channels_last(out), FAR=reaches_far(grad, out), ACC=accumulator(grad.dtype), BLOCK=_BLOCK,
     )  # fmt: skip
     return out

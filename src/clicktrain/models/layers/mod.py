@@ -17,7 +17,7 @@ from clicktrain.models.layers.channel_selector import ChannelSelector
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clicktrain.kernels.mod_conv.dispatch import ModActivation
+    from clicktrain.kernels.regular_conv.activations import ModActivation
 
 __all__ = [
     "ModBlock",
@@ -249,7 +249,7 @@ class ModBlock(nn.Module):
             padding_px = [int(n) for n in conv.padding]
             return mod_conv(
                 values, chosen, kept, conv.weight, conv.bias,
-                spacing_px=conv.dilation, padding_px=padding_px, activation=activation,
+                dilation=conv.dilation, padding_px=padding_px, activation=activation,
             )  # fmt: skip
         added = self.block(gather(values, chosen)) * kept[(..., *(None,) * (values.ndim - 2))]
         return fuse(crop_to(values, added.shape[2:]), added, chosen, self.k, self.places)
