@@ -28,7 +28,6 @@ class FakeClassifier:
     looks = False
     # What every one of them says it chose.
     selected: tuple[SelectedChannels, ...] = ()
-    binning = 1
     error: Exception | None = None
     calls: ClassVar[list[str]] = []
 
@@ -43,7 +42,7 @@ class FakeClassifier:
     def reset(cls) -> None:
         cls.started.clear()
         cls.go_on.set()
-        cls.looks, cls.error, cls.selected, cls.binning = False, None, (), 1
+        cls.looks, cls.error, cls.selected = False, None, ()
         cls.calls.clear()
 
     def clone(self, *, preset, position_encoding):
@@ -107,7 +106,6 @@ class FakeClassifier:
             classes=tuple(infos.get(number, default_class(number)) for number in self.means),
             clicks=TrainedClicks(per_class={}, sha256=""),
             selected=self.selected,
-            binning=self.binning,
             skipped=0.375 if self.selected else 0.0,
         )
 

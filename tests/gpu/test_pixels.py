@@ -56,13 +56,6 @@ def test_training_goes_on_and_learns_from_several_images() -> None:
     assert (model.predict(IMAGE) == TRUTH).mean() > 0.95
 
 
-def test_larger_pixels_are_binned_there_as_well() -> None:
-    image, truth = (np.kron(array, np.ones((8, 8), array.dtype)) for array in (IMAGE, TRUTH))
-    model = PixelClassifier(preset="fast", device=DEVICE).fit(image, strokes(truth, rows=tuple(range(20, 760, 40))))
-    assert model.summary().binning > 1
-    assert (model.predict(image) == truth).mean() > 0.95
-
-
 def test_some_channels_are_chosen_there_as_well() -> None:
     plain = preset("auto", pretrained=False)
     mod = plain.model_copy(update={"network": plain.network.model_copy(update={"trees": 0, "mod_channels": 8})})

@@ -35,9 +35,8 @@ MODEL = FittedModel.of(
 @pytest.mark.parametrize(
     "postprocess", [PostprocessConfig(), PostprocessConfig(guided_px=2, prior=1)], ids=["plain", "finished"]
 )
-@pytest.mark.parametrize("binning", [1, 3])
-def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int, postprocess: PostprocessConfig, binning: int) -> None:
-    image, model = torch.rand(2, *shape), replace(MODEL, postprocess=postprocess, binning=binning)
+def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int, postprocess: PostprocessConfig) -> None:
+    image, model = torch.rand(2, *shape), replace(MODEL, postprocess=postprocess)
     tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
     whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
@@ -212,9 +211,8 @@ CHOOSING = FittedModel.of(
 
 
 @pytest.mark.parametrize("tile_px", [7, 33])
-@pytest.mark.parametrize("binning", [1, 2])
-def test_all_tiles_work_on_the_channels_chosen_for_the_image(tile_px: int, binning: int) -> None:
-    image, model = torch.rand(2, 50, 41), replace(CHOOSING, binning=binning)
+def test_all_tiles_work_on_the_channels_chosen_for_the_image(tile_px: int) -> None:
+    image, model = torch.rand(2, 50, 41), CHOOSING
     tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
     whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)

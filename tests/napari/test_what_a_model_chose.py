@@ -1,4 +1,4 @@
-"""The status line says how coarsely a model looks and which channels it chose, if it does so."""
+"""The status line says which channels a model chose, if it does so."""
 
 from __future__ import annotations
 
@@ -65,11 +65,3 @@ def test_a_model_without_such_blocks_says_nothing_of_channels(clicked, finish, m
     load(clicked, finish, monkeypatch, tmp_path / "m.clicktrain")
     assert clicked.controls.status == "Loaded m.clicktrain"
     assert clicked.controls.details == ""
-
-
-def test_after_training_and_loading_it_says_how_coarsely_it_looks(clicked, finish, monkeypatch, tmp_path):
-    FakeClassifier.binning = 2
-    train(clicked, finish)
-    assert clicked.controls.status.endswith(" s · sees 2 x 2 px as one")
-    load(clicked, finish, monkeypatch, tmp_path / "m.clicktrain")
-    assert clicked.controls.status == "Loaded m.clicktrain · sees 2 x 2 px as one"

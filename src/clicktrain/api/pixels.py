@@ -30,7 +30,6 @@ from clicktrain.inference.pixels.volume_look import VolumeLook, look_into
 from clicktrain.learning.pixels.fit import continue_model, fit_model
 from clicktrain.learning.pixels.seen import used_statistics
 from clicktrain.models.files import pack, unpack
-from clicktrain.models.pixels.binning import binned
 from clicktrain.models.pixels.fitted import FittedModel
 from clicktrain.models.pixels.overview import overview_of
 from clicktrain.models.pixels.pretrained import EmbeddedHead
@@ -55,8 +54,7 @@ class PixelClassifier:
     """Learns from a few clicked pixels per class and classifies every pixel.
 
     A patch CNN is trained on exactly the patches around the clicked pixels and run on the whole image as one dense
-    network, which gives the same scores as running it patch by patch. Where clicks tell that what they show is large,
-    these are patches of the binned image: squares of pixels seen as one.
+    network, which gives the same scores as running it patch by patch.
 
     Parameters
     ----------
@@ -180,8 +178,8 @@ class PixelClassifier:
 
         Notes
         -----
-        The surroundings of the clicks are kept in memory, 1 GB at most, and twice that while it is decided how coarsely
-        to look: of images with labels everywhere a random part is learned from, spread evenly over the classes.
+        The surroundings of the clicks are kept in memory, 1 GB at most: of images with labels everywhere a random part
+        is learned from, spread evenly over the classes.
         """
         tensors, clicks = examples_of(images, labels, axes, self._device)
         check_trainable(clicks)
@@ -202,8 +200,7 @@ class PixelClassifier:
     ) -> Self:
         """Go on training, with fewer steps than `fit`; the first call, and one that brings a new class, is a `fit`.
 
-        Give all clicks that shall count, old and new: what is not given can be forgotten. Where these clicks tell that
-        images should be looked at more coarsely or finely than so far, it trains from nothing too.
+        Give all clicks that shall count, old and new: what is not given can be forgotten.
 
         Parameters
         ----------
@@ -259,7 +256,7 @@ class PixelClassifier:
         model = self._fitted()
         tensor = image_tensor(image, axes, self._device)
         check_same_kind([tensor], model)
-        statistics = used_statistics(binned(tensor, model.binning), model.statistics, self._settings)
+        statistics = used_statistics(tensor, model.statistics, self._settings)
         return run_to_end(predict_tiles(model, tensor, statistics), progress)
 
     def predict(

@@ -24,14 +24,12 @@ def show_plan(console: Console, summary: ModelSummary | None, size_px: int) -> N
     summary : ModelSummary or None
         None for a network of the default preset with one channel and two classes.
     size_px : int
-        Of the image; a model that sees several pixels as one scores as many fewer.
+        Of the image.
     """
     from clicktrain.engine.device import pick_device
     from clicktrain.engine.explain import explain
 
     device = pick_device()
-    if summary is not None:
-        size_px = -(-size_px // summary.binning)
     context = _context(summary).to(device)
     program = context.program
     image_px = program.image_px([size_px] * program.ndim)

@@ -74,7 +74,7 @@ def train(
         )
     seconds = time.perf_counter() - start_s
     classifier.save(output)
-    _tell([part for _, part in examples], infos, len(found), seconds, classifier.summary().binning_text)
+    _tell([part for _, part in examples], infos, len(found), seconds)
     typer.echo(f"model      {output}")
 
 
@@ -109,10 +109,10 @@ def _class_infos(clicks: Sequence[Clicks], class_names: str | None) -> list[Clas
     return [info.model_copy(update={"name": name}) for info, name in zip(infos, names, strict=True)]
 
 
-def _tell(clicks: Sequence[Clicks], infos: Sequence[ClassInfo], n_found: int, seconds: float, sees: str) -> None:
+def _tell(clicks: Sequence[Clicks], infos: Sequence[ClassInfo], n_found: int, seconds: float) -> None:
     without = n_found - len(clicks)
     typer.echo(f"images     {len(clicks)}" + (f" ({without} more have no clicks and were left out)" if without else ""))
     for info in infos:
         n_px = sum(part.count(info.number) for part in clicks)
         typer.echo(f"class {info.number:<4} {info.name}: {n_px} clicked pixels")
-    typer.echo(f"trained    in {seconds:.1f} s" + (f", {sees}" if sees else ""))
+    typer.echo(f"trained    in {seconds:.1f} s")

@@ -78,17 +78,6 @@ class NetworkConfig(Frozen):
         ),
     ] = 0
 
-    binnings: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=16)], ...],
-        Field(
-            min_length=1,
-            max_length=16,
-            title="Binnings",
-            description="Sides of the squares that pixels are averaged over before all else, in pixels; with several, "
-            "the first unless the strokes speak for another.",
-        ),
-    ] = (1,)
-
     position_encoding: Annotated[
         bool,
         Field(
@@ -101,12 +90,6 @@ class NetworkConfig(Frozen):
     def _position_encoding_has_what_it_needs(self) -> Self:
         if self.position_encoding and not (self.pretrained and self.ndim == 2):
             raise ValueError("position_encoding must be off for volumes and without the pretrained part")
-        return self
-
-    @model_validator(mode="after")
-    def _only_images_are_binned(self) -> Self:
-        if self.ndim == 3 and self.binnings != (1,):
-            raise ValueError("binnings must be (1,) for volumes")
         return self
 
     @model_validator(mode="after")
@@ -237,8 +220,6 @@ def _for_images(sigmas_px: tuple[float, ...], width: int, levels: int) -> Preset
         members=1,
         pretrained=True,
         trees=_TREES,
-        # The field of view doubles each time.
-        binnings=(1, 2, 4),
     )
     return Preset(network=network, training=_TRAINING, postprocess=_POSTPROCESS)
 

@@ -60,9 +60,6 @@ class ModelSummary(Frozen):
         tuple[int, ...],
         Field(min_length=2, max_length=3, title="Field of view", description="Patch sides, ([z,] y, x), in pixels."),
     ]
-    binning: Annotated[
-        int, Field(ge=1, le=16, title="Binning", description="Pixels along a side of the squares that are one to it.")
-    ] = 1
     n_parameters: Annotated[int, Field(ge=0, title="Parameters", description="Trained weights.")]
     channels: Annotated[int, Field(ge=1, le=4096, title="Channels", description="Channels an image must have.")]
     channel_mean: Annotated[tuple[float, ...], Field(title="Channel means", description="Of the training images.")]
@@ -83,11 +80,6 @@ class ModelSummary(Frozen):
         if not len(self.channel_mean) == len(self.channel_deviation) == self.channels:
             raise ValueError("there must be one mean and one deviation per channel")
         return self
-
-    @property
-    def binning_text(self) -> str:
-        """How many pixels the model sees as one, in short; empty if each is seen by itself."""
-        return f"sees {self.binning} x {self.binning} px as one" if self.binning > 1 else ""
 
     @property
     def selection_text(self) -> str:

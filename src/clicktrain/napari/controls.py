@@ -67,8 +67,8 @@ class Controls(QWidget):
         self._status.setToolTip(details)
 
     def say_of(self, model: ModelSummary, text: str) -> None:
-        """Show what was done with a model, how coarsely it looks, and which channels it chose if it does so."""
-        parts = (text, model.binning_text, model.selection_text)
+        """Show what was done with a model, and which channels it chose if it does so."""
+        parts = (text, model.selection_text)
         self.say(" · ".join(part for part in parts if part), model.selection_details)
 
     def set_busy(self, busy: bool) -> None:

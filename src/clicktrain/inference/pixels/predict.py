@@ -16,10 +16,8 @@ from clicktrain.engine.state import with_state
 from clicktrain.inference.pixels.postprocess import finishing, wanted_guide
 from clicktrain.inference.pixels.strided import StridedAxis, StridedRegion, slice_step
 from clicktrain.kernels.regular_conv.aten import channels_last
-from clicktrain.models.pixels.binning import binned, unbinning
 from clicktrain.models.pixels.blend import blended
 from clicktrain.models.pixels.features import grey_view, prepare, stem_features
-from clicktrain.models.pixels.normalise import ChannelStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from clicktrain.models.pixels.features import PreparedImage
     from clicktrain.models.pixels.fitted import FittedModel
     from clicktrain.models.pixels.forest import Forest
+    from clicktrain.models.pixels.normalise import ChannelStatistics
     from clicktrain.models.pixels.pretrained import EmbeddedHead
     from clicktrain.progress import Progress
     from clicktrain.types import FloatArray
@@ -58,9 +57,9 @@ def predict_tiles(
     model : FittedModel
     image : Tensor of shape (C, [Z,] Y, X), float32
     statistics : ChannelStatistics
-        What the image is normalised with, binned as the model sees it.
+        What the image is normalised with.
     tile_px : sequence of int, optional
-        Sides of a tile of the binned image; smaller ones are taken where memory runs out.
+        Sides of a tile; smaller ones are taken where memory runs out.
 
     Yields
     ------
@@ -77,28 +76,15 @@ def predict_tiles(
     ClickTrainError
         If memory runs out for the smallest tile.
     """
-    seen = binned(image, model.binning)
-    prepared = prepare(seen, statistics, model.fov, overview=model.overview(seen))
+    prepared = prepare(image, statistics, model.fov, overview=model.overview(image))
     tile = even_tile(prepared.shape_px, tile_px or _tile_px(model), (1,) * model.ndim)
     tiles = ShrinkingTiles(prepared.shape_px, tile, model.fov, LEAST_PX[model.ndim])
     probabilities = yield from _blended_tiles(model, prepared, tiles)
-    if model.binning > 1:
-        spread = np.empty((len(model.classes), *image.shape[1:]), np.float32)
-        for _ in unbinning(probabilities, model.binning, spread):
-            yield tiles.progress("predicting")
-        probabilities = spread
     yield tiles.progress("predicting")
-    guide = _guide(model, image, prepared)
+    guide = wanted_guide(prepared, model.postprocess, spacing_px=model.spacing_px)
     for _ in finishing(probabilities, guide, model.postprocess, model.n_clicks, spacing_px=model.spacing_px):
         yield tiles.progress("predicting")
     return probabilities
-
-
-def _guide(model: FittedModel, image: Tensor, prepared: PreparedImage) -> FloatArray | None:
-    """What shapes the edges of the answers: of single pixels, however the image was binned."""
-    if model.binning > 1 and model.postprocess.guided_px:
-        prepared = prepare(image, ChannelStatistics.of(image), (1,) * model.ndim)
-    return wanted_guide(prepared, model.postprocess, spacing_px=model.spacing_px)
 
 
 def _blended_tiles(

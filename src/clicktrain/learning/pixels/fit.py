@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from clicktrain.learning.pixels.choose_binning import see_best
+from clicktrain.learning.pixels.seen import see
 from clicktrain.learning.pixels.steps import train
 from clicktrain.models.pixels.features import sample_features
 from clicktrain.models.pixels.fitted import FittedModel
@@ -52,17 +52,18 @@ def fit_model(
     FittedModel
     """
     model = _untrained(images, clicks, settings, seed)
-    usual, *others = settings.network.binnings
-    seen = yield from see_best(model, images, clicks, settings, usual=usual, others=others, seed=seed)
-    return (yield from _fit(model, seen, settings, seed))
+    seen = yield from see(model, images, clicks, settings, seed=seed)
+    # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
+    model.net.standardise.measure(seen.clicked.windows[..., ::2, ::2])
+    model = yield from _with_heads(model, seen, settings)
+    yield from _train(model, seen, settings, steps=settings.training.steps, seed=seed)
+    return model
 
 
 def continue_model(
     model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, *, seed: int
 ) -> Generator[Progress, None, FittedModel]:
     """Go on training a copy of a model with clicks of the classes it knows.
-
-    Where the clicks now tell that images are better looked at in another binning, a new one is trained from nothing.
 
     Parameters
     ----------
@@ -79,15 +80,7 @@ def continue_model(
     -------
     FittedModel
     """
-    present = {number for part in clicks for number in part.present}
-    # Without clicks of all its classes nothing new can take its place.
-    choices = settings.network.binnings if present == set(model.classes) else ()
-    others = [binning for binning in choices if binning != model.binning]
-    seen = yield from see_best(model, images, clicks, settings, usual=model.binning, others=others, seed=seed)
-    if seen.binning != model.binning:
-        # What was seen is in the terms of this embedding and these statistics.
-        anew = replace(_untrained(images, clicks, settings, seed), embedded=model.embedded, statistics=model.statistics)
-        return (yield from _fit(anew, seen, settings, seed))
+    seen = yield from see(model, images, clicks, settings, seed=seed)
     trained = yield from _with_heads(model.copied(), seen, settings)
     yield from _train(trained, seen, settings, steps=settings.training.more_steps, seed=seed)
     return trained
@@ -109,14 +102,6 @@ def _untrained(images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Pre
     return model
 
 
-def _fit(model: FittedModel, seen: SeenClicks, settings: Preset, seed: int) -> Generator[Progress, None, FittedModel]:
-    # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
-    model.net.standardise.measure(seen.clicked.windows[..., ::2, ::2])
-    model = yield from _with_heads(model, seen, settings)
-    yield from _train(model, seen, settings, steps=settings.training.steps, seed=seed)
-    return model
-
-
 def _with_heads(model: FittedModel, seen: SeenClicks, settings: Preset) -> Generator[Progress, None, FittedModel]:
     """Fit what needs no gradient steps, anew each time: it costs less than to go on."""
     yield Progress("training", 0, settings.training.steps)
@@ -125,8 +110,8 @@ def _with_heads(model: FittedModel, seen: SeenClicks, settings: Preset) -> Gener
     embedded = model.embedded
     if embedded is not None and pixels.codes is not None:
         embedded = embedded.fitted(pixels.codes, pixels.targets, len(model.classes))
-    heads = replace(model, forest=forest, embedded=embedded, postprocess=settings.postprocess)
-    return replace(heads, binning=seen.binning, n_clicks=seen.n_clicks)
+    postprocess, n_clicks = settings.postprocess, seen.n_clicks
+    return replace(model, forest=forest, embedded=embedded, postprocess=postprocess, n_clicks=n_clicks)
 
 
 def _train(

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.learning.pixels.clicked import Example, gather_clicked
 from clicktrain.learning.pixels.embedded import embed_clicks
-from clicktrain.models.pixels.binning import binned, binned_clicks
 from clicktrain.models.pixels.forest import MOST_EXAMPLES, thinned
 from clicktrain.models.pixels.normalise import ChannelStatistics
 from clicktrain.progress import Progress
@@ -42,14 +40,11 @@ class ClickedPixels:
         Of the pretrained embedding, if there is one.
     targets : Tensor of shape (N,), int64
         Class index of each, 0 to K - 1, on the CPU.
-    numbers : ndarray of shape (N,), int64
-        Which of the given clicks each is, counted through all images.
     """
 
     features: Tensor
     codes: Tensor | None
     targets: Tensor
-    numbers: IntArray
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,19 +53,16 @@ class SeenClicks:
 
     Parameters
     ----------
-    binning : int
-        Pixels along a side of the squares that the images were binned in.
     examples : tuple of Example
-        Binned images with clicks.
+        Images with clicks.
     clicked : ClickedFeatures
         The surroundings of the clicks.
     pixels : ClickedPixels
         Of very many clicks a part.
     n_clicks : int
-        Pixels that were clicked, before the binning.
+        Pixels that were clicked.
     """
 
-    binning: int
     examples: tuple[Example, ...]
     clicked: ClickedFeatures
     pixels: ClickedPixels
@@ -78,9 +70,9 @@ class SeenClicks:
 
 
 def see(
-    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, binning: int, *, seed: int
+    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, *, seed: int
 ) -> Generator[Progress, None, SeenClicks]:
-    """Bin images, normalise them, and compute what the members need of their clicks.
+    """Normalise images, and compute what the members need of their clicks.
 
     Parameters
     ----------
@@ -90,7 +82,6 @@ def see(
     clicks : sequence of Clicks
         One per image; images without any are left out.
     settings : Preset
-    binning : int
     seed : int
         Of the draw of clicks where there are very many.
 
@@ -102,7 +93,7 @@ def see(
     -------
     SeenClicks
     """
-    examples, numbers = yield from _binned_examples(model, images, clicks, settings, binning)
+    examples = yield from _examples(model, images, clicks, settings)
     fov, local_fov = model.net.fov, model.local_fov
     clicked = yield from gather_clicked(model.net, examples, fov=fov, local_fov=local_fov, seed=seed)
     targets = model.targets(clicked.classes).cpu()
@@ -112,28 +103,21 @@ def see(
     if model.embedded is not None:
         codes = yield from _embed(model.embedded, examples, mine, output_stride=output_stride)
     features = clicked.in_the_middle(local_fov)[drawn]
-    pixels = ClickedPixels(features, codes, targets[torch.from_numpy(drawn)], numbers[mine])
-    return SeenClicks(binning, tuple(examples), clicked, pixels, sum(map(len, clicks)))
+    pixels = ClickedPixels(features, codes, targets[torch.from_numpy(drawn)])
+    return SeenClicks(tuple(examples), clicked, pixels, sum(map(len, clicks)))
 
 
-def _binned_examples(
-    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset, binning: int
-) -> Generator[Progress, None, tuple[list[Example], IntArray]]:
-    """Binned images with their clicks, and which of the given clicks these are."""
+def _examples(
+    model: FittedModel, images: Sequence[Tensor], clicks: Sequence[Clicks], settings: Preset
+) -> Generator[Progress, None, list[Example]]:
     examples: list[Example] = []
-    numbers: list[IntArray] = []
-    given = 0
     for done, (image, part) in enumerate(zip(images, clicks, strict=True)):
         if model.net.code_channels:
             yield Progress("features", done, len(images))
         if len(part):
-            coarse = binned(image, binning)
-            seen, first = binned_clicks(part, binning)
-            statistics = used_statistics(coarse, model.statistics, settings)
-            examples.append(Example(coarse, seen, statistics, model.overview(coarse)))
-            numbers.append(first + given)
-        given += len(part)
-    return examples, np.concatenate(numbers)
+            statistics = used_statistics(image, model.statistics, settings)
+            examples.append(Example(image, part, statistics, model.overview(image)))
+    return examples
 
 
 def used_statistics(image: Tensor, trained_on: ChannelStatistics | None, settings: Preset) -> ChannelStatistics:
@@ -142,7 +126,6 @@ def used_statistics(image: Tensor, trained_on: ChannelStatistics | None, setting
     Parameters
     ----------
     image : Tensor of shape (C, [Z,] Y, X)
-        Binned, where the classifier bins images.
     trained_on : ChannelStatistics, optional
         Of the training images; as long as there are none, the image's own stand for them.
     settings : Preset

@@ -52,12 +52,9 @@ class FittedModel:
     forest : Forest, optional
         Classifies by the stem's features.
     n_clicks : int
-        Pixels that were clicked for it, before any binning.
+        Pixels that were clicked for it.
     postprocess : PostprocessConfig
         How the probabilities of a whole image are put together.
-    binning : int
-        Pixels along a side of the squares that an image is binned in before all else; the patches of all members are
-        patches of the binned image.
     """
 
     net: PixelNet
@@ -68,7 +65,6 @@ class FittedModel:
     forest: Forest | None = None
     n_clicks: int = 0
     postprocess: PostprocessConfig = field(default_factory=PostprocessConfig)
-    binning: int = 1
 
     @classmethod
     def of(cls, net: PixelNet, classes: tuple[int, ...], statistics: ChannelStatistics) -> FittedModel:
@@ -176,8 +172,8 @@ class FittedModel:
             ) from error
         statistics = ChannelStatistics(summary.channel_mean, summary.channel_deviation)
         model = cls.of(net.to(device).eval(), numbers, statistics)
-        model = replace(model, embedded=embedded, forest=forest, n_clicks=summary.clicks.total)
-        return replace(model, postprocess=summary.postprocess, binning=summary.binning)
+        n_clicks, postprocess = summary.clicks.total, summary.postprocess
+        return replace(model, embedded=embedded, forest=forest, n_clicks=n_clicks, postprocess=postprocess)
 
 
 def _restored_forest(summary: ModelSummary, weights: dict[str, Tensor]) -> Forest | None:
