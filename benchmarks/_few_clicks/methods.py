@@ -37,7 +37,6 @@ CLICKTRAIN: dict[str, dict[str, Any]] = {
     "clicktrain-without-prior": {"preset": changed("postprocess", prior=0)},
     "clicktrain-every-pixel": {"preset": changed("postprocess", output_stride=1)},
     "clicktrain-five-levels": {"preset": changed("network", levels=5)},
-    "clicktrain-mod": {"preset": changed("network", mod_channels=4)},
     "clicktrain-context-alone": {"preset": changed("network", trees=0), "pretrained": False},
 }
 

@@ -68,16 +68,6 @@ class NetworkConfig(Frozen):
             description="Of a volume's neighbouring slices, in pixels of a slice.",
         ),
     ] = 1.0
-    mod_channels: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=4096,
-            title="Mixture-of-Depths",
-            description="Channels that every second convolution works on, chosen for each image; 0 for all of them.",
-        ),
-    ] = 0
-
     position_encoding: Annotated[
         bool,
         Field(
@@ -90,14 +80,6 @@ class NetworkConfig(Frozen):
     def _position_encoding_has_what_it_needs(self) -> Self:
         if self.position_encoding and not (self.pretrained and self.ndim == 2):
             raise ValueError("position_encoding must be off for volumes and without the pretrained part")
-        return self
-
-    @model_validator(mode="after")
-    def _no_more_channels_than_there_are(self) -> Self:
-        if self.mod_channels > self.width:
-            raise ValueError("mod_channels must be at most width")
-        if self.mod_channels and self.levels < 2:
-            raise ValueError("mod_channels needs levels of 2 or more, as every second one works on fewer channels")
         return self
 
 

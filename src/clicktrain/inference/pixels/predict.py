@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,6 @@ import torch
 import torch.nn.functional as F
 
 from clicktrain.engine.shrinking import ShrinkingTiles, equal_tiles, even_tile
-from clicktrain.engine.state import with_state
 from clicktrain.inference.pixels.postprocess import finishing, wanted_guide
 from clicktrain.inference.pixels.strided import StridedAxis, StridedRegion, slice_step
 from clicktrain.kernels.regular_conv.aten import channels_last
@@ -92,13 +90,11 @@ def _blended_tiles(
 ) -> Generator[Progress, None, FloatArray]:
     """Probabilities as the members give them, of all tiles."""
     grey = grey_view(prepared)
-    # Once for the image, so that every tile works on the same channels.
-    selections = model.selections(prepared)
     probabilities = np.empty((len(model.classes), *prepared.shape_px), np.float32)
     while tiles:
         here = (slice(None), *tiles.first.inner)
         try:
-            probabilities[here] = yield from _classify(model, prepared, grey, selections, tiles)
+            probabilities[here] = yield from _classify(model, prepared, grey, tiles)
         except (RuntimeError, MemoryError) as error:
             tiles.shrink(error)
         else:
@@ -123,11 +119,7 @@ def _seen_px(size: int, fov: int) -> int:
 
 
 def _classify(
-    model: FittedModel,
-    prepared: PreparedImage,
-    grey: PreparedImage,
-    selections: Sequence[dict[str, Tensor]],
-    tiles: ShrinkingTiles,
+    model: FittedModel, prepared: PreparedImage, grey: PreparedImage, tiles: ShrinkingTiles
 ) -> Generator[Progress, None, FloatArray]:
     """Probabilities (K, [slices,] rows, columns) of the first tile."""
     answers: dict[str, Tensor] = {}
@@ -135,7 +127,7 @@ def _classify(
     if model.forest is not None:
         yield tiles.progress("predicting")
         answers["trees"] = _by_forest(model, model.forest, raw, _known(model, prepared, tiles, with_last=True))
-    answers["local"] = yield from _by_context(model, raw, selections, tiles)
+    answers["local"] = yield from _by_context(model, raw, tiles)
     del raw
     if model.embedded is not None:
         yield tiles.progress("predicting", half_done=True)
@@ -166,9 +158,7 @@ def _features(model: FittedModel, prepared: PreparedImage, tiles: ShrinkingTiles
     return raw
 
 
-def _by_context(
-    model: FittedModel, raw: Tensor, selections: Sequence[dict[str, Tensor]], tiles: ShrinkingTiles
-) -> Generator[Progress, None, Tensor]:
+def _by_context(model: FittedModel, raw: Tensor, tiles: ShrinkingTiles) -> Generator[Progress, None, Tensor]:
     """Probabilities of a tile, given features that begin as far before it as the network sees."""
     _, size = region_of(tiles.first)
     answer = raw.new_empty((len(model.classes), *size))
@@ -176,7 +166,7 @@ def _by_context(
         yield tiles.progress("predicting", half_done=True)
         with torch.inference_mode():
             seen = raw[(slice(None), slice(None), *part.outer)]
-            answer[(slice(None), *part.inner)] = _by_members(model, seen, selections)
+            answer[(slice(None), *part.inner)] = _by_members(model, seen)
     return answer
 
 
@@ -186,14 +176,11 @@ def _parts(shape_px: Sequence[int], largest_px: Sequence[int], fov_px: Sequence[
     return equal_tiles([slice(0, n) for n in shape_px], part_px, fov_px)
 
 
-def _by_members(model: FittedModel, raw: Tensor, selections: Sequence[dict[str, Tensor]]) -> Tensor:
+def _by_members(model: FittedModel, raw: Tensor) -> Tensor:
     # Laid out once as convolutions read it, not by every layer that begins at the features.
     features = channels_last(model.net.standardise(raw))
-    scores = [
-        with_state(member.module, selection, partial(member, features)) if selection else member(features)
-        for member, selection in zip(model.dense, selections, strict=True)
-    ]
-    return F.softmax(torch.stack(scores).mean(dim=0), dim=1)[0]
+    scores = torch.stack([member(features) for member in model.dense])
+    return F.softmax(scores.mean(dim=0), dim=1)[0]
 
 
 def _by_forest(model: FittedModel, forest: Forest, raw: Tensor, region: StridedRegion) -> Tensor:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
-
 from clicktrain.learning.pixels.seen import see
 from clicktrain.learning.pixels.steps import train
-from clicktrain.models.pixels.features import sample_features
 from clicktrain.models.pixels.fitted import FittedModel
 from clicktrain.models.pixels.forest import Forest
 from clicktrain.models.pixels.nets import build_network
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
 
     from clicktrain.annotations.clicks import Clicks
     from clicktrain.config import Preset
-    from clicktrain.learning.pixels.clicked import Example
     from clicktrain.learning.pixels.seen import SeenClicks
 
 __all__ = ["continue_model", "fit_model"]
@@ -118,18 +114,8 @@ def _train(
     model: FittedModel, seen: SeenClicks, settings: Preset, *, steps: int, seed: int
 ) -> Generator[Progress, None, None]:
     yield Progress("training", 0, steps)
-    sample, clicked = _sample(model, seen.examples), seen.clicked
+    clicked = seen.clicked
     # In place: the windows can be as large as the image's features, and nobody needs them raw any more.
     model.net.standardise.apply_(clicked.windows)
     targets = model.targets(clicked.classes)
-    yield from train(model, clicked, targets, settings.training, steps=steps, seed=seed, sample=sample)
-
-
-def _sample(model: FittedModel, examples: Sequence[Example]) -> Tensor | None:
-    """Patches of all images together: clicks of several images are learned from with one selection of channels."""
-    if not model.net.chooses_channels:
-        return None
-    prepared = [example.prepared(model.net.fov) for example in examples]
-    with torch.no_grad():
-        features = torch.cat([sample_features(model.net, one, model.local_fov) for one in prepared])
-        return model.net.standardise.apply_(features)
+    yield from train(model, clicked, targets, settings.training, steps=steps, seed=seed)

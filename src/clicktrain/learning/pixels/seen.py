@@ -53,8 +53,6 @@ class SeenClicks:
 
     Parameters
     ----------
-    examples : tuple of Example
-        Images with clicks.
     clicked : ClickedFeatures
         The surroundings of the clicks.
     pixels : ClickedPixels
@@ -63,7 +61,6 @@ class SeenClicks:
         Pixels that were clicked.
     """
 
-    examples: tuple[Example, ...]
     clicked: ClickedFeatures
     pixels: ClickedPixels
     n_clicks: int
@@ -104,7 +101,7 @@ def see(
         codes = yield from _embed(model.embedded, examples, mine, output_stride=output_stride)
     features = clicked.in_the_middle(local_fov)[drawn]
     pixels = ClickedPixels(features, codes, targets[torch.from_numpy(drawn)])
-    return SeenClicks(tuple(examples), clicked, pixels, sum(map(len, clicks)))
+    return SeenClicks(clicked, pixels, sum(map(len, clicks)))
 
 
 def _examples(

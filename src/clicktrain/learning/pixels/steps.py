@@ -12,7 +12,6 @@ from torch.func import functional_call
 
 from clicktrain.learning.pixels.sampler import draw_balanced
 from clicktrain.learning.pixels.symmetry import SYMMETRIES, turned_parameters
-from clicktrain.models.pixels.selection import hold, selection_of_patches
 from clicktrain.progress import Progress
 
 if TYPE_CHECKING:
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 
-# Channels are chosen anew every so many steps; meanwhile their scores follow the weights, by the same means.
-_SELECT_EVERY = 5
-
-
 def train(
     model: FittedModel,
     clicked: ClickedFeatures,
@@ -39,7 +34,6 @@ def train(
     *,
     steps: int,
     seed: int,
-    sample: Tensor | None = None,
 ) -> Generator[Progress, None, None]:
     """Train the context networks in place; closing the generator stops after the current step.
 
@@ -57,8 +51,6 @@ def train(
     steps : int
     seed : int
         Step `i` draws from seed `seed + i`; the global random state is left alone.
-    sample : Tensor of shape (P, F, *local_fov), optional
-        Standardised features of patches all over the images, by which Mixture-of-Depths blocks choose channels.
 
     Yields
     ------
@@ -81,8 +73,6 @@ def train(
     model.net.train()
     for step in range(steps):
         losses: list[Tensor] = []
-        if step % _SELECT_EVERY == 0:
-            _choose_channels(model, sample)
         with _seeded(seed + step, clicked.windows.device):
             optimizer.zero_grad()
             for member in members:
@@ -97,14 +87,7 @@ def train(
         schedule.step()
         # To read a loss is to wait for it: only when all else has been started.
         yield Progress("training", step + 1, steps, sum(float(part) / len(members) for part in losses))
-    _choose_channels(model, sample)
     model.net.eval()
-
-
-def _choose_channels(model: FittedModel, sample: Tensor | None) -> None:
-    if sample is not None:
-        for member in model.net.local_nets:
-            hold(member, selection_of_patches(member, sample))
 
 
 class _AtClicks(nn.Module):

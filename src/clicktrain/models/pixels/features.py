@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,11 +18,7 @@ if TYPE_CHECKING:
     from clicktrain.models.pixels.normalise import ChannelStatistics
     from clicktrain.models.pixels.overview import Overview
 
-__all__ = ["PreparedImage", "grey_view", "prepare", "sample_features", "stem_features"]
-
-
-# Patches per axis of a sample. More cost more than a selection of channels saves in a small image.
-_SAMPLED = 3
+__all__ = ["PreparedImage", "grey_view", "prepare", "stem_features"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -156,28 +151,3 @@ def stem_features(
 def _corner(origin: Sequence[int], local_fov: Sequence[int]) -> list[int]:
     """First pixel of the features that the output at `origin` needs."""
     return [o - (n - 1) // 2 for o, n in zip(origin, local_fov, strict=True)]
-
-
-def sample_features(net: PixelNet, prepared: PreparedImage, local_fov: Sequence[int]) -> Tensor:
-    """Compute the stem's features of a few patches on a regular grid all over an image, however large it is.
-
-    Parameters
-    ----------
-    net : PixelNet
-    prepared : PreparedImage
-    local_fov : sequence of int
-
-    Returns
-    -------
-    Tensor of shape (P, F, *local_fov)
-        The same for one image whatever it is tiled into.
-    """
-    fov = [its + context - 1 for its, context in zip(net.stem.exact_fov, local_fov, strict=True)]
-    ndim = len(fov)
-    # About as many in a volume as in an image.
-    count = round(_SAMPLED ** (2 / ndim))
-    along = [sorted({(2 * i + 1) * n // (2 * count) for i in range(count)}) for n in prepared.shape_px]
-    places = list(product(*along))
-    features = net.stem(torch.cat([prepared.window(place, (1,) * ndim, fov) for place in places]))
-    patches = zip(features.split(1), places, strict=True)
-    return torch.cat([prepared.with_codes(patch, _corner(place, local_fov)) for patch, place in patches])

@@ -11,20 +11,17 @@ import torch
 from clicktrain.config import PostprocessConfig
 from clicktrain.engine.densify import DenseNetwork, densify
 from clicktrain.errors import ModelFileError
-from clicktrain.models.pixels.features import sample_features
 from clicktrain.models.pixels.forest import Forest
 from clicktrain.models.pixels.nets import PixelNet, build_network
 from clicktrain.models.pixels.normalise import ChannelStatistics
 from clicktrain.models.pixels.overview import overview_of
 from clicktrain.models.pixels.pretrained import EmbeddedHead, Embedding
-from clicktrain.models.pixels.selection import hold_channels, selection_of_patches
 from clicktrain.models.pixels.volume_stem import VolumeStem
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.config.summaries import ModelSummary
-    from clicktrain.models.pixels.features import PreparedImage
     from clicktrain.models.pixels.overview import Overview
 
 __all__ = ["FittedModel"]
@@ -110,20 +107,6 @@ class FittedModel:
             return None
         return overview_of(image, self.embedded)
 
-    def selections(self, prepared: PreparedImage) -> tuple[dict[str, Tensor], ...]:
-        """Choose the channels that each member works on in an image; empty for members that work on all.
-
-        Parameters
-        ----------
-        prepared : PreparedImage
-            Every tile and worker that chooses for the same image chooses the same.
-        """
-        if not self.net.chooses_channels:
-            return ({},) * len(self.dense)
-        with torch.no_grad():
-            sample = self.net.standardise(sample_features(self.net, prepared, self.local_fov))
-        return tuple(selection_of_patches(member, sample) for member in self.net.local_nets)
-
     def copied(self) -> FittedModel:
         """Return a copy with a network of its own, so that training can be given up without a trace."""
         net = copy.deepcopy(self.net)
@@ -165,7 +148,6 @@ class FittedModel:
             forest = _restored_forest(summary, weights)
             embedded = _restored_head(net, summary, weights, device)
             net.load_state_dict(weights)
-            hold_channels(net.members, summary.selected)
         except (RuntimeError, KeyError, ValueError) as error:
             raise ModelFileError(
                 f"`{name}` must hold the weights of its architecture, got others. Use a copy of it or train again."
