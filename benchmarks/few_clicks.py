@@ -2,7 +2,6 @@
 
 python benchmarks/few_clicks.py --data FOLDER --json OUT [--markdown OUT.md] [--figure OUT.png] [--quick] [--resume]
                                 [--sets NAME ...] [--methods NAME ...] [--budgets N ...] [--choose-on NAME ...]
-                                [--magnify N]
 
 FOLDER holds sets: NAME/images/* (PNG or TIFF; grey, RGB, or stacks of planes) and NAME/labels/* with the same file
 names, class numbers from 1 and 0 where the class is unknown. Strokes are drawn inside the truth of one image until N
@@ -39,7 +38,7 @@ QUICK = {"budgets": [50], "images": 1, "size_px": 128}
 def courses(arguments: argparse.Namespace) -> Iterator[Course]:
     for name in arguments.sets or set_names(arguments.data):
         count = max(arguments.images, 1 + OTHERS)
-        examples = read_set(arguments.data / name, count, arguments.size_px, magnify=arguments.magnify)
+        examples = read_set(arguments.data / name, count, arguments.size_px)
         if len(examples) < 2:
             say(f"{name}: left out, as two images with room for strokes in every class are needed")
             continue
@@ -64,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         except ClickTrainError as error:
             say(f"{course.name}, {course.method}: {error}")
             refused.append({"set": course.name, "method": course.method, "why": str(error)})
-        extra = {"rows": rows, "choose_on": arguments.choose_on, "refused": refused, "magnify": arguments.magnify}
+        extra = {"rows": rows, "choose_on": arguments.choose_on, "refused": refused}
         write_report(arguments.json, figures_of(rows, arguments.choose_on), command_line(arguments), extra)
 
 
@@ -72,11 +71,7 @@ def kept_rows(arguments: argparse.Namespace) -> list[Row]:
     """Rows of the report that is gone on with."""
     if not (arguments.resume and arguments.json.exists()):
         return []
-    report = json.loads(arguments.json.read_text())
-    magnified = report.get("magnify", 1)
-    if magnified != arguments.magnify:
-        raise SystemExit(f"--magnify must be that of the report, {magnified}, got {arguments.magnify}.")
-    rows: list[Row] = report["rows"]
+    rows: list[Row] = json.loads(arguments.json.read_text())["rows"]
     return rows
 
 
@@ -116,7 +111,6 @@ def command_line(arguments: argparse.Namespace) -> str:
     for name in ("sets", "methods", "budgets", "choose_on"):
         values = getattr(arguments, name)
         words += [f"--{name.replace('_', '-')}", *map(str, values)] if values else []
-    words += ["--magnify", str(arguments.magnify)] if arguments.magnify > 1 else []
     return " ".join([*words, "--images", str(arguments.images), "--size-px", str(arguments.size_px)])
 
 
@@ -133,14 +127,6 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--budgets", nargs="+", type=int, default=list(BUDGETS), metavar="N", help="labelled pixels")
     add("--images", type=int, default=2, help="training images per set, taken in turn")
     add("--size-px", type=int, default=512, help="larger images are cut to this size, per axis")
-    add(
-        "--magnify",
-        type=int,
-        choices=range(1, 9),
-        default=1,
-        metavar="N",
-        help="make N pixels of one, as a microscope that oversamples does",
-    )
     add("--quick", action="store_true", help="one training image, the fewest clicks and small windows")
     add("--resume", action="store_true", help="keep the rows of OUT and run only those that it lacks")
     arguments = parser.parse_args(words)

@@ -43,7 +43,6 @@ GLOBAL_CONTEXT_REPORTS = "global_context_*.json"
 MOD_REPORTS = "mod_*.json"
 MORE_CLICKS_REPORTS = "more_clicks_*.json"
 VOLUMES_REPORTS = "few_clicks_volumes_*.json"
-MAGNIFIED_REPORTS = "few_clicks_magnified_*.json"
 PATCHGD_REPORTS = "patchgd_*.json"
 TABLES_OF_THEIR_OWN = (
     ABLATION_REPORTS,
@@ -53,7 +52,6 @@ TABLES_OF_THEIR_OWN = (
     MOD_REPORTS,
     MORE_CLICKS_REPORTS,
     VOLUMES_REPORTS,
-    MAGNIFIED_REPORTS,
     PATCHGD_REPORTS,
 )
 
@@ -113,7 +111,6 @@ def main() -> None:
         "more_clicks": summaries(MORE_CLICKS_REPORTS, more_clicks.summary_text),
         "few_clicks_ablation": summaries(ABLATION_REPORTS, ablation.ablation_text),
         "few_clicks_volumes": summaries(VOLUMES_REPORTS, few_clicks.summary_text),
-        "few_clicks_magnified": summaries(MAGNIFIED_REPORTS, ablation.ablation_text),
         "patchgd": summaries(PATCHGD_REPORTS, patchgd.summary_text),
     }
     for page in PAGES:

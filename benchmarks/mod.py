@@ -1,9 +1,8 @@
 """Plain networks beside their Mixture-of-Depths twins: what the same answer costs in both.
 
-python benchmarks/mod.py --json OUT [--data FOLDER] [--sets NAME ...] [--parts NAME ...] [--quick]
+python benchmarks/mod.py --json OUT [--parts NAME ...] [--quick]
 
-FOLDER holds labelled sets, as for few_clicks.py; without it the pixelwise part learns from the package's own sample
-image. The digits are those of scikit-learn.
+The digits are those of scikit-learn.
 """
 
 from __future__ import annotations
@@ -14,33 +13,28 @@ from typing import TYPE_CHECKING, Any
 
 from _mod.digits import compare_digits
 from _mod.encoders import time_encoders
-from _mod.pixels import compare_pixels, time_pixels
 from _mod.scale import SCALES
 from _report import say, write_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PARTS = ("times", "scores", "digits", "encoders")
-SETS = ("em_isbi2012", "he_glas", "nuclei_fluo_dsb2018", "phase_t98g_usiigaci")
+PARTS = ("digits", "encoders")
 
 
 def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add: Any = parser.add_argument
     add("--json", type=Path, required=True, metavar="OUT")
-    add("--data", type=Path, metavar="FOLDER", help="folder of labelled sets")
-    add("--sets", nargs="+", default=list(SETS), metavar="NAME")
     add("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="measure only these")
-    add("--quick", action="store_true", help="one seed, one set, small images, few epochs")
+    add("--quick", action="store_true", help="one seed, small patches, few epochs")
     return parser.parse_args(words)
 
 
 def command_line(arguments: argparse.Namespace) -> str:
     """What was run, without where the files lie."""
-    data = ["--data", arguments.data.name, "--sets", *arguments.sets] if arguments.data else []
     parts = ["--parts", *arguments.parts] if arguments.parts != list(PARTS) else []
-    return " ".join(["mod.py", "--json", arguments.json.name, *data, *parts, *["--quick"] * arguments.quick])
+    return " ".join(["mod.py", "--json", arguments.json.name, *parts, *["--quick"] * arguments.quick])
 
 
 def main() -> None:
@@ -48,10 +42,7 @@ def main() -> None:
     scale = SCALES[arguments.quick]
     rows: list[dict[str, Any]] = []
     figures: dict[str, float] = {}
-    folders = [arguments.data / name for name in arguments.sets][: scale.sets] if arguments.data else []
     works = {
-        "times": lambda: time_pixels(scale),
-        "scores": lambda: compare_pixels(scale, folders),
         "digits": lambda: compare_digits(scale),
         "encoders": lambda: time_encoders(scale),
     }

@@ -7,13 +7,13 @@ import threading
 from typing import ClassVar
 
 import numpy as np
+from clicktrain.images.files import read_image
 
 from clicktrain.config import ClassInfo, default_class
 from clicktrain.config import preset as preset_named
-from clicktrain.config.summaries import ModelSummary, SelectedChannels, TrainedClicks
+from clicktrain.config.summaries import ModelSummary, TrainedClicks
 from clicktrain.errors import ClickTrainError, ModelFileError, NotFittedError
 from clicktrain.geometry.patch_grid import plan_patch_grid
-from clicktrain.images.files import read_image
 from clicktrain.progress import Progress
 
 
@@ -26,9 +26,6 @@ class FakeClassifier:
     started = threading.Event()
     go_on = threading.Event()
     looks = False
-    # What every one of them says it chose.
-    selected: tuple[SelectedChannels, ...] = ()
-    binning = 1
     error: Exception | None = None
     calls: ClassVar[list[str]] = []
 
@@ -43,7 +40,7 @@ class FakeClassifier:
     def reset(cls) -> None:
         cls.started.clear()
         cls.go_on.set()
-        cls.looks, cls.error, cls.selected, cls.binning = False, None, (), 1
+        cls.looks, cls.error = False, None
         cls.calls.clear()
 
     def clone(self, *, preset, position_encoding):
@@ -106,9 +103,6 @@ class FakeClassifier:
             channel_deviation=(1.0,),
             classes=tuple(infos.get(number, default_class(number)) for number in self.means),
             clicks=TrainedClicks(per_class={}, sha256=""),
-            selected=self.selected,
-            binning=self.binning,
-            skipped=0.375 if self.selected else 0.0,
         )
 
     def save(self, path):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 from _organ import organ_section
+from clicktrain.inference.pixels.predict import predict_tiles
+from clicktrain.models.pixels.overview import overview_of
 
 from clicktrain import PixelClassifier
 from clicktrain.annotations.clicks import Clicks
@@ -14,9 +16,6 @@ from clicktrain.api.inputs import image_tensor
 from clicktrain.config import preset
 from clicktrain.errors import ClickTrainError
 from clicktrain.inference.pixels import predict
-from clicktrain.inference.pixels.predict import predict_tiles
-from clicktrain.models.pixels.binning import binned
-from clicktrain.models.pixels.overview import overview_of
 from clicktrain.models.pixels.pretrained import EmbeddedHead
 from tests.textures import strokes, two_textures, two_textures_in_depth
 
@@ -67,22 +66,17 @@ def test_a_first_look_knows_it_as_well(organ, drawn):
     assert right[True] > right[False] + 0.1
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["single pixels", "binned"])
-def told(request) -> tuple[PixelClassifier, np.ndarray]:
+@pytest.fixture(scope="module")
+def told() -> tuple[PixelClassifier, np.ndarray]:
     image, truth = two_textures(160)
-    settings = preset("fast")
-    settings = settings.model_copy(
-        update={"network": settings.network.model_copy(update={"binnings": (request.param,)})}
-    )
-    return PixelClassifier(preset=settings, position_encoding=True).fit(image, strokes(truth)), image
+    return fast(True).fit(image, strokes(truth)), image
 
 
 def test_the_answer_does_not_depend_on_the_tiles(told, monkeypatch):
     classifier, image = told
     monkeypatch.setitem(predict._PART_PX, 2, (61, 53))
     tensor = image_tensor(image, None, CPU)
-    seen = binned(tensor, classifier._model.binning)
-    statistics = pixels.used_statistics(seen, classifier._model.statistics, classifier._settings)
+    statistics = pixels.used_statistics(tensor, classifier._model.statistics, classifier._settings)
     answers = [
         pixels.run_to_end(predict_tiles(classifier._model, tensor, statistics, tile_px=tile_px), None)
         for tile_px in ((160, 160), (48, 56))

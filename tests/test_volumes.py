@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from clicktrain.inference.pixels.predict import predict_tiles
 
 from clicktrain import Clicks, PixelClassifier
 from clicktrain.api.inputs import examples_of
@@ -14,7 +15,6 @@ from clicktrain.config import preset
 from clicktrain.errors import ClicksError, ImageError
 from clicktrain.inference.pixels import predict
 from clicktrain.inference.pixels.postprocess import finished
-from clicktrain.inference.pixels.predict import predict_tiles
 from clicktrain.inference.pixels.strided import StridedRegion
 from tests.learning.pixels.test_training import drained
 from tests.textures import strokes_in_slices, two_textures, two_textures_in_depth

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from _few_clicks.sets import Picture
 
 
-def changed(part: str, **values: float | str | tuple[int, ...]) -> Preset:
+def changed(part: str, **values: float | str) -> Preset:
     """Return the default settings with other values in a part."""
     settings = preset("auto")
     return settings.model_copy(update={part: getattr(settings, part).model_copy(update=values)})
@@ -36,9 +36,7 @@ CLICKTRAIN: dict[str, dict[str, Any]] = {
     "clicktrain-without-smoothing": {"preset": changed("postprocess", guided_px=0)},
     "clicktrain-without-prior": {"preset": changed("postprocess", prior=0)},
     "clicktrain-every-pixel": {"preset": changed("postprocess", output_stride=1)},
-    "clicktrain-without-binning": {"preset": changed("network", binnings=(1,))},
     "clicktrain-five-levels": {"preset": changed("network", levels=5)},
-    "clicktrain-mod": {"preset": changed("network", mod_channels=4)},
     "clicktrain-context-alone": {"preset": changed("network", trees=0), "pretrained": False},
 }
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.ndimage import uniform_filter, zoom
+from scipy.ndimage import uniform_filter
 
 from clicktrain.images.decoders import read_raw
 
@@ -49,22 +49,13 @@ class Example(NamedTuple):
     def part(self, window: tuple[slice, ...]) -> Example:
         return Example(self.picture._replace(array=self.picture.array[window]), self.truth[window])
 
-    def magnified(self, times: int) -> Example:
-        """The same with so many pixels for one, along each axis: what lies between is interpolated, classes are not."""
-        if times == 1:
-            return self
-        array = self.picture.array.astype(np.float32)
-        by = [times] * self.truth.ndim
-        larger = zoom(array, [*by, *[1] * (array.ndim - len(by))], order=1, mode="nearest", grid_mode=True)
-        return Example(self.picture._replace(array=larger), np.kron(self.truth, np.ones(by, self.truth.dtype)))
-
 
 def set_names(root: Path) -> list[str]:
     """Folders that hold images which can be read."""
     return sorted(folder.name for folder in root.iterdir() if (folder / "images").is_dir() and _image_paths(folder))
 
 
-def read_set(folder: Path, count: int, size_px: int, *, magnify: int = 1) -> list[Example]:
+def read_set(folder: Path, count: int, size_px: int) -> list[Example]:
     """Read the first images of a set that can be learned from.
 
     Parameters
@@ -75,8 +66,6 @@ def read_set(folder: Path, count: int, size_px: int, *, magnify: int = 1) -> lis
         Most images to read.
     size_px : int
         Larger images are cut to windows of this size, per axis.
-    magnify : int
-        Give windows of a fraction of that size, with so many pixels for one along each axis.
 
     Returns
     -------
@@ -87,8 +76,7 @@ def read_set(folder: Path, count: int, size_px: int, *, magnify: int = 1) -> lis
     examples: Iterator[Example] = (_read(path, folder / "labels" / path.name) for path in paths)
     if len(paths) == 1:
         examples = iter(halves(next(examples)))
-    windows = (example.part(rarest_window(example.truth, size_px // magnify)) for example in examples)
-    cut = (example.magnified(magnify) for example in windows)
+    cut = (example.part(rarest_window(example.truth, size_px)) for example in examples)
     usable = list(islice((example for example in cut if len(classes_of(example.truth)) > 1), count))
     return [example for example in usable if example.picture.axes == usable[0].picture.axes]
 

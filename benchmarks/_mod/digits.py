@@ -1,4 +1,4 @@
-"""Part (b): whole images, the 8 x 8 digits of scikit-learn, enlarged to 16 x 16."""
+"""Part (a): whole images, the 8 x 8 digits of scikit-learn, enlarged to 16 x 16."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from _mod.clock import shortest_s
 from _mod.scale import Findings
-from clicktrain.models.layers.mod import ModBlock, kept_channels
+from clicktrain.models.layers.channel_choice import kept_channels
+from clicktrain.models.layers.mod import ModBlock
 
 if TYPE_CHECKING:
     from _mod.scale import Scale

@@ -1,4 +1,4 @@
-"""Part (c): the encoders of whole-image classification beside their twins; their work and time, not their accuracy."""
+"""Part (b): the encoders of whole-image classification beside their twins; their work and time, not their accuracy."""
 
 from __future__ import annotations
 

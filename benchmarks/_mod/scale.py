@@ -21,27 +21,18 @@ class Scale:
     Parameters
     ----------
     seeds : int
-    sets : int
-        Labelled sets, at most.
-    size_px : int
-        Side of the images.
     repeats : int
         Of what is timed; the shortest counts.
     epochs : int
         Over the digits.
     patch_px : int
         Side of the patches that encoders are timed on.
-    budget : int
-        Labelled pixels.
     """
 
     seeds: int
-    sets: int
-    size_px: int
     repeats: int
     epochs: int
     patch_px: int
-    budget: int = 200
 
 
-SCALES = {False: Scale(3, 4, 512, 9, 12, 224), True: Scale(1, 1, 192, 3, 3, 96)}
+SCALES = {False: Scale(3, 9, 12, 224), True: Scale(1, 3, 3, 96)}

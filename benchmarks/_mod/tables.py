@@ -10,10 +10,6 @@ from _markdown import machine_name, table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PIXELS = (
-    "Network", "k", "GMAC", "Parameters", "Dense pass", "Faster", "Choice", "Whole prediction faster",
-    "Training, times", "Mean IoU", "Difference",
-)  # fmt: skip
 ENCODERS = ("Encoder", "Every second block", "GMAC a patch", "Parameters", "4 patches", "Faster")
 DIGITS = ("Network", "MMAC an image", "Parameters", "256 images", "Faster", "Accuracy")
 NAMES = {"plain": "plain", "last": "added to the last k", "own": "added to their own places"}
@@ -23,9 +19,6 @@ def summary_text(report: Mapping[str, Any]) -> str:
     """Both tables under the name of the machine."""
     figures = report["figures"]
     parts = [f"Measured on {machine_name(report['machine'])}:\n"]
-    pixels = _keys(figures, r"mod\.pixels\.(\w+)\.k(\d+)\.pass_ms")
-    if pixels:
-        parts.append(table(PIXELS, [_pixels_row(figures, name, int(k)) for name, k in pixels]))
     digits = _keys(figures, r"mod\.digits\.(\w+)\.accuracy")
     if digits:
         parts.append(table(DIGITS, [_digits_row(figures, *found) for found in digits]))
@@ -38,25 +31,6 @@ def summary_text(report: Mapping[str, Any]) -> str:
 def _keys(figures: Mapping[str, float], pattern: str) -> list[tuple[str, ...]]:
     found = (re.fullmatch(pattern, key) for key in figures)
     return [match.groups() for match in found if match]
-
-
-def _pixels_row(figures: Mapping[str, float], name: str, k: int) -> list[str]:
-    def of(key: str, form: str, start: str = f"mod.pixels.{name}.k{k}") -> str:
-        return form.format(figures[f"{start}.{key}"]) if f"{start}.{key}" in figures else ""
-
-    return [
-        name,
-        str(k) if k else "plain",
-        of("gmac", "{:.2f}"),
-        of("parameters", "{:,.0f}"),
-        of("pass_ms", "{:.3g} ms"),
-        of("speedup", "{:.2f}x"),
-        of("choice_ms", "{:.1f} ms") if k else "",
-        of("whole_predict_speedup", "{:.2f}x"),
-        of("fit_ratio", "{:.2f}"),
-        of("iou", "{:.3f}"),
-        of("iou_difference", "{:+.3f}") if k else "",
-    ]
 
 
 def _digits_row(figures: Mapping[str, float], name: str) -> list[str]:

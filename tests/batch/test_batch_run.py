@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from clicktrain.images.files import read_image
 from PIL import Image
 
 from clicktrain.batch import run
@@ -11,7 +12,6 @@ from clicktrain.batch.plan import plan_outputs
 from clicktrain.batch.run import predict_files
 from clicktrain.config import ClassInfo
 from clicktrain.errors import CancelledError, ImageError, StorageError
-from clicktrain.images.files import read_image
 from clicktrain.progress import Progress
 
 

@@ -53,12 +53,6 @@ def test_resumed_run_does_only_what_is_missing(
     assert json.loads((tmp_path / "out.json").read_text())["rows"] == before
 
 
-def test_a_run_of_other_pixels_is_not_gone_on_with(words: list[str], tmp_path: Path) -> None:
-    (tmp_path / "out.json").write_text(json.dumps({"rows": [], "magnify": 2}))
-    with pytest.raises(SystemExit, match="--magnify must be that of the report, 2, got 1"):
-        few_clicks.run(few_clicks.parse([*words, "--resume"]))
-
-
 def test_set_that_a_method_cannot_take_is_reported(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

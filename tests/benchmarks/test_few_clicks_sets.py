@@ -67,18 +67,3 @@ def test_folders_without_images_are_no_sets(tmp_path: Path) -> None:
     (tmp_path / "empty" / "images").mkdir(parents=True)
     (tmp_path / "other").mkdir()
     assert set_names(tmp_path) == ["good"]
-
-
-@pytest.mark.parametrize("copies", [None, 3])
-def test_magnified_windows_hold_larger_pixels_of_the_same_classes(tmp_path: Path, copies: int | None) -> None:
-    image, truth = two_textures(60)
-    for name in ("a.png", "b.png"):
-        save(tmp_path, name, image if copies is None else np.stack([image] * copies, axis=-1), truth)
-    plain, larger = (read_set(tmp_path, 1, 60 * times, magnify=times)[0] for times in (1, 2))
-    assert larger.truth.shape == (120, 120)
-    assert (larger.truth[::2, ::2] == plain.truth).all()
-    assert (larger.truth[1::2, 1::2] == plain.truth).all()
-    squares = np.asarray(larger.picture.array).reshape(60, 2, 60, 2, -1).mean(axis=(1, 3))
-    middle = np.s_[1:-1, 1:-1]
-    # Squares mix a little of their neighbours in, so edges are softer and all else stays.
-    assert np.corrcoef(squares[middle].ravel(), plain.picture.array.reshape(60, 60, -1)[middle].ravel())[0, 1] > 0.95

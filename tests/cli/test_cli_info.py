@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from clicktrain import PixelClassifier
-from clicktrain.config import ClassInfo, NetworkConfig, preset
-from tests.cli.conftest import halves, strokes
+from clicktrain.config import ClassInfo
 
 
 def test_info_names_what_the_model_file_holds(clicktrain, model):
@@ -35,27 +34,6 @@ def test_file_that_is_no_model_is_refused(clicktrain, tmp_path):
     assert result.exit_code == 2
     assert result.stderr.startswith("clicktrain: ")
     assert result.stderr.count("\n") == 1
-
-
-def test_info_shows_the_channels_chosen_and_the_work_skipped(clicktrain, tmp_path):
-    image, labels = halves(0), strokes()
-    settings = preset("fast", pretrained=False)
-    network = NetworkConfig(sigmas_px=(0.7,), width=8, levels=2, members=1, mod_channels=2)
-    training = settings.training.model_copy(update={"steps": 3})
-    chosen = settings.model_copy(update={"network": network, "training": training})
-    PixelClassifier(preset=chosen, device="cpu").fit(image, labels).save(tmp_path / "m.clicktrain")
-    result = clicktrain("info", tmp_path / "m.clicktrain")
-    assert result.exit_code == 0, result.output
-    summary = PixelClassifier.load(tmp_path / "m.clicktrain").summary()
-    shown = " ".join(result.stdout.replace("│", " ").split())
-    for text in (summary.selection_text, *summary.selection_details.splitlines()):
-        assert text in shown
-
-
-def test_info_of_a_plain_network_does_not_speak_of_channels(clicktrain, model):
-    result = clicktrain("info", model)
-    assert "skipped" not in result.stdout
-    assert "Selected channels" not in result.stdout
 
 
 def test_info_names_what_a_model_of_whole_images_holds(clicktrain, image_model):

@@ -5,9 +5,8 @@ import os
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
-
 from clicktrain.images.files import read_image
+from PIL import Image
 
 
 def test_folder_is_classified(clicktrain, model, images, tmp_path):

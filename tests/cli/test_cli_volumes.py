@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from clicktrain.images.files import read_image
 
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.annotations.files import read_clicks, write_clicks_csv
 from clicktrain.api import PixelClassifier
-from clicktrain.images.files import read_image
 from tests.textures import strokes_in_slices, two_textures_in_depth
 
 VOLUME, TRUTH = two_textures_in_depth()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
+from clicktrain.geometry.tiles import plan_tiles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clicktrain import densify
 from clicktrain.engine.border import reflect_pad, same_size_margins
-from clicktrain.geometry.tiles import plan_tiles
 from tests.engine.architectures import Example, patch_classifiers
 from tests.engine.comparing import assert_same
 

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+from clicktrain.geometry.tiles import plan_tiles
 from hypothesis import given
 from hypothesis import strategies as st
-
-from clicktrain.geometry.tiles import plan_tiles
 
 axes = st.lists(st.tuples(st.integers(1, 15), st.integers(1, 20), st.integers(1, 9)), min_size=1, max_size=3)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from clicktrain import Clicks, PixelClassifier
-from clicktrain.config import preset
 from tests.textures import strokes, strokes_in_slices, two_textures, two_textures_in_depth
 
 if TYPE_CHECKING:
@@ -53,20 +52,6 @@ def test_a_model_trained_here_answers_the_same_there(tmp_path: Path) -> None:
 def test_training_goes_on_and_learns_from_several_images() -> None:
     model = PixelClassifier(preset="fast", device=DEVICE).fit([IMAGE, IMAGE[::-1]], [LABELS, LABELS[::-1]])
     model.partial_fit([IMAGE, IMAGE[::-1]], [strokes(TRUTH, rows=(20, 40, 60)), LABELS[::-1]])
-    assert (model.predict(IMAGE) == TRUTH).mean() > 0.95
-
-
-def test_larger_pixels_are_binned_there_as_well() -> None:
-    image, truth = (np.kron(array, np.ones((8, 8), array.dtype)) for array in (IMAGE, TRUTH))
-    model = PixelClassifier(preset="fast", device=DEVICE).fit(image, strokes(truth, rows=tuple(range(20, 760, 40))))
-    assert model.summary().binning > 1
-    assert (model.predict(image) == truth).mean() > 0.95
-
-
-def test_some_channels_are_chosen_there_as_well() -> None:
-    plain = preset("auto", pretrained=False)
-    mod = plain.model_copy(update={"network": plain.network.model_copy(update={"trees": 0, "mod_channels": 8})})
-    model = PixelClassifier(preset=mod, device=DEVICE).fit(IMAGE, LABELS)
     assert (model.predict(IMAGE) == TRUTH).mean() > 0.95
 
 

@@ -6,11 +6,11 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
+from clicktrain.images.files import read_image
 from PIL import Image
 
 from clicktrain.errors import ImageError, StorageError
 from clicktrain.images.decoders import read_raw
-from clicktrain.images.files import read_image
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 255, (9, 12), np.uint8)

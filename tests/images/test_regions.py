@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from clicktrain.images.regions import LazyImage
 from PIL import Image
 
 from clicktrain.errors import ImageError, StorageError
-from clicktrain.images.regions import LazyImage
 
 GREY = np.random.default_rng(0).integers(0, 60000, (150, 130)).astype(np.uint16)
 COLOUR = np.random.default_rng(1).integers(0, 255, (150, 130, 3)).astype(np.uint8)

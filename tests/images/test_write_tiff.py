@@ -6,9 +6,9 @@ import os
 import numpy as np
 import pytest
 import tifffile
+from clicktrain.images.files import read_image
 
 from clicktrain.errors import StorageError
-from clicktrain.images.files import read_image
 from clicktrain.stores.tiff import write_tiff
 
 RNG = np.random.default_rng(0)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from clicktrain.models.pixels.features import prepare
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from clicktrain.inference.pixels import guided_filter as guided
 from clicktrain.inference.pixels.guided_filter import GuidedFilter, guide_of, smooth_along_edges
-from clicktrain.models.pixels.features import prepare
 from clicktrain.models.pixels.normalise import ChannelStatistics
 
 

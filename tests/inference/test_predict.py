@@ -6,15 +6,15 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
+from clicktrain.inference.pixels.predict import predict_tiles
+from clicktrain.models.pixels.features import prepare
 
 from clicktrain import PixelClassifier
 from clicktrain.config import NetworkConfig, PostprocessConfig
 from clicktrain.engine.densify import densify
 from clicktrain.errors import ClickTrainError
 from clicktrain.inference.pixels import predict
-from clicktrain.inference.pixels.predict import predict_tiles
 from clicktrain.inference.pixels.summaries import confidence
-from clicktrain.models.pixels.features import prepare
 from clicktrain.models.pixels.fitted import FittedModel
 from clicktrain.models.pixels.nets import build_network
 from clicktrain.models.pixels.normalise import ChannelStatistics
@@ -35,9 +35,8 @@ MODEL = FittedModel.of(
 @pytest.mark.parametrize(
     "postprocess", [PostprocessConfig(), PostprocessConfig(guided_px=2, prior=1)], ids=["plain", "finished"]
 )
-@pytest.mark.parametrize("binning", [1, 3])
-def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int, postprocess: PostprocessConfig, binning: int) -> None:
-    image, model = torch.rand(2, *shape), replace(MODEL, postprocess=postprocess, binning=binning)
+def test_tiled_equals_whole(shape: tuple[int, int], tile_px: int, postprocess: PostprocessConfig) -> None:
+    image, model = torch.rand(2, *shape), replace(MODEL, postprocess=postprocess)
     tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
     whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
@@ -199,39 +198,3 @@ def test_prediction_equals_the_patch_scan_of_the_reflected_image() -> None:
 def test_confidence_runs_from_chance_to_certainty() -> None:
     probabilities = np.array([[1 / 3, 1, 2 / 3], [1 / 3, 0, 1 / 3], [1 / 3, 0, 0]], np.float32)
     np.testing.assert_allclose(confidence(probabilities), [0, 1, 0.5], atol=1e-6)
-
-
-CHOOSING = FittedModel.of(
-    build_network(
-        NetworkConfig(sigmas_px=(0.7, 1.0), width=8, levels=4, members=2, mod_channels=2),
-        in_channels=2, n_classes=3, seed=5,
-    ).eval(),
-    (1, 2, 3),
-    ChannelStatistics((0.5, 0.5), (0.3, 0.3)),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("tile_px", [7, 33])
-@pytest.mark.parametrize("binning", [1, 2])
-def test_all_tiles_work_on_the_channels_chosen_for_the_image(tile_px: int, binning: int) -> None:
-    image, model = torch.rand(2, 50, 41), replace(CHOOSING, binning=binning)
-    tiled = drained(predict_tiles(model, image, model.statistics, tile_px=(tile_px, tile_px)))
-    whole = drained(predict_tiles(model, image, model.statistics, tile_px=(1000, 1000)))
-    np.testing.assert_allclose(tiled, whole, atol=1e-5)
-
-
-def test_prediction_leaves_the_selection_of_the_model_alone() -> None:
-    before = [buffer.clone() for buffer in CHOOSING.net.buffers()]
-    drained(predict_tiles(CHOOSING, torch.rand(2, 30, 31), CHOOSING.statistics))
-    assert all(torch.equal(*pair) for pair in zip(before, CHOOSING.net.buffers(), strict=True))
-
-
-def test_images_choose_for_themselves() -> None:
-    dark, bright = torch.rand(2, 40, 40), torch.rand(2, 40, 40) * 30
-    one, other = (CHOOSING.selections(prepare(i, CHOOSING.statistics, CHOOSING.fov)) for i in (dark, bright))
-    assert len(one) == len(other) == 2
-    assert not torch.allclose(one[0]["convs.1.branch.means"], other[0]["convs.1.branch.means"])
-
-
-def test_network_that_works_on_all_channels_chooses_none() -> None:
-    assert MODEL.selections(prepare(torch.rand(2, 9, 9), MODEL.statistics, MODEL.fov)) == ({},)

@@ -37,29 +37,6 @@ def test_field_of_view_of_the_context_network_follows_from_its_levels(name: str)
     assert member(patch).shape == (1, 2, 1, 1)
 
 
-@pytest.mark.parametrize("choice", [{"mod_channels": 5}, {"mod_channels": 2, "levels": 1}, {"mod_channels": -1}])
-def test_settings_that_no_block_could_follow_are_refused(choice: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="mod_channels"):
-        NetworkConfig(**{"sigmas_px": (0.7,), "width": 4, "levels": 3, "members": 1, **choice})
-
-
-@pytest.mark.parametrize("levels", [2, 3, 4])
-@pytest.mark.parametrize("k", [1, 2, 4])
-def test_network_that_chooses_channels_is_one_exact_patch_classifier(k: int, levels: int) -> None:
-    config = TINY.model_copy(update={"mod_channels": k, "levels": levels, "members": 1})
-    member = build_network(config, in_channels=2, n_classes=3, seed=1).local_nets[0].double().eval()
-    dense = densify(member, fov=member.fov_px)
-    features = torch.randn(1, 28, dense.fov[0] + 4, dense.fov[1] + 3).double()
-    torch.testing.assert_close(dense(features, "dense"), dense(features, "patches"), atol=1e-10, rtol=0)
-    *_, last = dense.refine(features)
-    torch.testing.assert_close(last.scores, dense(features, "patches"), atol=1e-10, rtol=0)
-
-
-def test_plain_network_has_the_weights_that_it_had_without_the_choice() -> None:
-    names = build_network(TINY, in_channels=1, n_classes=2).members[0].state_dict()
-    assert not [name for name in names if "selector" in name or "branch" in name]
-
-
 def test_one_seed_gives_one_network_and_leaves_the_global_state_alone() -> None:
     state = torch.random.get_rng_state()
     one, same, other = (build_network(TINY, in_channels=1, n_classes=2, seed=s).state_dict() for s in (3, 3, 4))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from clicktrain.config.summaries import ModelSummary
+
 __all__ = ["info"]
 
 
@@ -48,11 +50,6 @@ def _table(model: Path, summary: ModelSummary | ImageModelSummary) -> Table:
         value = getattr(summary, name)
         if name == "classes":
             shown = _image_classes(summary) if isinstance(summary, ImageModelSummary) else _classes(summary)
-        elif name == "skipped" or (name == "selected" and not value):
-            # What was skipped stands beside what was selected.
-            continue
-        elif name == "selected" and isinstance(summary, ModelSummary):
-            shown = Text(f"{summary.selection_text}\n{summary.selection_details}")
         else:
             shown = Text(_plain(value))
         table.add_row(field.title or name, shown)

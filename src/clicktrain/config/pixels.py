@@ -68,27 +68,6 @@ class NetworkConfig(Frozen):
             description="Of a volume's neighbouring slices, in pixels of a slice.",
         ),
     ] = 1.0
-    mod_channels: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=4096,
-            title="Mixture-of-Depths",
-            description="Channels that every second convolution works on, chosen for each image; 0 for all of them.",
-        ),
-    ] = 0
-
-    binnings: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=16)], ...],
-        Field(
-            min_length=1,
-            max_length=16,
-            title="Binnings",
-            description="Sides of the squares that pixels are averaged over before all else, in pixels; with several, "
-            "the first unless the strokes speak for another.",
-        ),
-    ] = (1,)
-
     position_encoding: Annotated[
         bool,
         Field(
@@ -101,20 +80,6 @@ class NetworkConfig(Frozen):
     def _position_encoding_has_what_it_needs(self) -> Self:
         if self.position_encoding and not (self.pretrained and self.ndim == 2):
             raise ValueError("position_encoding must be off for volumes and without the pretrained part")
-        return self
-
-    @model_validator(mode="after")
-    def _only_images_are_binned(self) -> Self:
-        if self.ndim == 3 and self.binnings != (1,):
-            raise ValueError("binnings must be (1,) for volumes")
-        return self
-
-    @model_validator(mode="after")
-    def _no_more_channels_than_there_are(self) -> Self:
-        if self.mod_channels > self.width:
-            raise ValueError("mod_channels must be at most width")
-        if self.mod_channels and self.levels < 2:
-            raise ValueError("mod_channels needs levels of 2 or more, as every second one works on fewer channels")
         return self
 
 
@@ -237,8 +202,6 @@ def _for_images(sigmas_px: tuple[float, ...], width: int, levels: int) -> Preset
         members=1,
         pretrained=True,
         trees=_TREES,
-        # The field of view doubles each time.
-        binnings=(1, 2, 4),
     )
     return Preset(network=network, training=_TRAINING, postprocess=_POSTPROCESS)
 

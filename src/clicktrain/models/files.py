@@ -23,8 +23,7 @@ __all__ = ["FORMAT_VERSION", "model_kind", "pack", "unpack"]
 S = TypeVar("S", bound=BaseModel)
 
 # 2 adds pretrained embedding, trees and what is done to a whole image; files of format 1 have none of these.
-# 3 adds volumes, the kind of model and Mixture-of-Depths; older files are models of pixels of images that work on all
-# channels.
+# 3 adds volumes and the kind of model; older files are models of pixels of images.
 FORMAT_VERSION = 3
 _PIXEL = "pixel"
 _KINDS = {

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
 )
 
 if TYPE_CHECKING:
-    from clicktrain.config.summaries import ModelSummary
     from clicktrain.progress import Progress
 
 __all__ = ["Controls"]
@@ -65,11 +64,6 @@ class Controls(QWidget):
         """Show `text` in the status line, and what it leaves out in its tooltip."""
         self._status.setText(text)
         self._status.setToolTip(details)
-
-    def say_of(self, model: ModelSummary, text: str) -> None:
-        """Show what was done with a model, how coarsely it looks, and which channels it chose if it does so."""
-        parts = (text, model.binning_text, model.selection_text)
-        self.say(" · ".join(part for part in parts if part), model.selection_details)
 
     def set_busy(self, busy: bool) -> None:
         """Show whether work is going on."""

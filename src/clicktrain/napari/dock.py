@@ -241,7 +241,7 @@ class ClickTrainWidget(QWidget):
 
     def _on_trained(self, report: TrainingReport) -> None:
         self._report = report
-        self.controls.say_of(report.summary, report.text)
+        self.controls.say(report.text)
 
     def _show_prediction(self, prediction: Prediction) -> bool:
         """Show it, unless another image was chosen meanwhile."""
@@ -258,7 +258,7 @@ class ClickTrainWidget(QWidget):
         if self._report is None:
             self.controls.say(done.capitalize())
         else:
-            self.controls.say_of(self._report.summary, f"{self._report.text} · {done}")
+            self.controls.say(f"{self._report.text} · {done}")
 
     def _on_saved(self, path: str) -> None:
         self.controls.say(f"Saved {Path(path).name}")
@@ -266,7 +266,7 @@ class ClickTrainWidget(QWidget):
     def _on_loaded(self, report: LoadReport) -> None:
         self._report = None
         self.options.show_options(self.session.options)
-        self.controls.say_of(report.summary, f"Loaded {Path(report.path).name}")
+        self.controls.say(f"Loaded {Path(report.path).name}")
 
     def _on_cancelled(self) -> None:
         kept = "the training that had ended is kept" if self._report else "clicks and classifier are as they were"

@@ -6,11 +6,11 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
+from clicktrain.images.regions import LazyImage
 from torch import nn
 
 from clicktrain.config.images import ImagePreset, image_preset
 from clicktrain.geometry.patch_grid import plan_patch_grid
-from clicktrain.images.regions import LazyImage
 from clicktrain.inference.images.patches import PatchReader
 from clicktrain.models.images.image_net import ImageNet, build_image_network
 from clicktrain.models.pixels.normalise import ChannelStatistics

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
 from clicktrain.images.regions import LazyImage
+
 from clicktrain.inference.images.attribution import heat, log_odds
 from clicktrain.models.images.fitted import FittedImageModel, TrainingRecord
 from clicktrain.models.images.image_net import ImageNet

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from clicktrain.learning.pixels.clicked import Example
+from clicktrain.learning.pixels.embedded import embed_clicks
 
 from clicktrain import PixelClassifier
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.inference.pixels.strided import read_off
 from clicktrain.learning.pixels import embedded, seen
-from clicktrain.learning.pixels.clicked import Example
-from clicktrain.learning.pixels.embedded import embed_clicks
 from clicktrain.models.pixels.normalise import ChannelStatistics
 from clicktrain.models.pixels.pretrained import EmbeddedHead, Embedding
 from clicktrain.models.pixels.trunk import Trunk

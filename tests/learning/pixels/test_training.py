@@ -3,13 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from clicktrain.learning.pixels.clicked import Example, gather_clicked
+from clicktrain.models.pixels.features import prepare, stem_features
 
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.config import NetworkConfig
-from clicktrain.learning.pixels.clicked import Example, gather_clicked
 from clicktrain.learning.pixels.sampler import draw_balanced
 from clicktrain.learning.pixels.symmetry import SYMMETRIES, turned, turned_parameters
-from clicktrain.models.pixels.features import prepare, stem_features
 from clicktrain.models.pixels.fitted import FittedModel
 from clicktrain.models.pixels.nets import build_network
 from clicktrain.models.pixels.normalise import ChannelStatistics

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from clicktrain.errors import ClickTrainError, ShapeError
-from clicktrain.models.layers.mod import ModBlock, kept_channels, top_channels
+from clicktrain.models.layers.channel_choice import kept_channels, top_channels
+from clicktrain.models.layers.mod import ModBlock
 
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 
@@ -143,6 +144,11 @@ def test_unknown_places_are_refused() -> None:
 def test_map_too_small_for_statistics_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"values must be at least 4 per channel.*got \(1, 3\)"):
         block_of(6, 2)(torch.zeros(1, 6, 1, 3).double())
+
+
+def test_choice_from_given_means_is_refused() -> None:
+    with pytest.raises(ClickTrainError, match="select must be called on a block that holds its choice"):
+        block_of(6, 2).select(torch.zeros(6))
 
 
 def test_block_that_shrinks_unevenly_is_refused() -> None:

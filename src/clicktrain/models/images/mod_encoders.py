@@ -9,14 +9,15 @@ from torch import nn
 
 from clicktrain.errors import ClickTrainError
 from clicktrain.models.layers.blocks import Bottleneck, InvertedResidual
-from clicktrain.models.layers.mod import ModBlock, kept_channels
+from clicktrain.models.layers.channel_choice import kept_channels
+from clicktrain.models.layers.mod import ModBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clicktrain.config.images import EncoderName
     from clicktrain.models.layers.blocks import BlockFactory
-    from clicktrain.models.layers.mod import Places
+    from clicktrain.models.layers.channel_choice import Places
 
     NormFactory = Callable[[int], nn.Module]
 

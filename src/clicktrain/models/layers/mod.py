@@ -5,181 +5,38 @@ Idea and block: Cakaj, Mehnert, Yang 2024, CNN Mixture-of-Depths, arXiv 2409.170
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from clicktrain.errors import ClickTrainError, ShapeError
+from clicktrain.errors import ClickTrainError
+from clicktrain.kernels.channels import add_to_first
 from clicktrain.kernels.mod_conv import mod_conv
+from clicktrain.models.layers.channel_choice import (
+    channel_means,
+    check_channels,
+    check_places,
+    crop_to,
+    gather,
+    top_channels,
+)
 from clicktrain.models.layers.channel_selector import ChannelSelector
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from clicktrain.kernels.regular_conv.activations import ModActivation
+    from clicktrain.models.layers.channel_choice import Places
 
-__all__ = [
-    "ModBlock",
-    "Places",
-    "channel_means",
-    "check_channels",
-    "check_places",
-    "crop_to",
-    "fuse",
-    "gather",
-    "kept_channels",
-    "top_channels",
-]
-
-Places = Literal["first", "last", "own"]
-
-# The mean of fewer values says little about an image.
-_LEAST_VALUES = 4
-
-
-def kept_channels(channels: int, c: int) -> int:
-    """Return the channels that a block works on, floor(channels / c).
-
-    Parameters
-    ----------
-    channels : int
-        Channels that enter the block.
-    c : int
-        One number for a whole network; the reference takes the channels that enter its first block.
-
-    Raises
-    ------
-    ClickTrainError
-        If none would be left.
-    """
-    if not 1 <= c <= channels:
-        raise ClickTrainError(
-            f"c must be from 1 to the block's {channels} channels, or no channel is left to work on, got {c}. "
-            "Use a smaller c, or give k itself."
-        )
-    return channels // c
-
-
-def check_channels(channels: int, k: int) -> None:
-    """Refuse a number of channels to work on that a block does not have.
-
-    Raises
-    ------
-    ClickTrainError
-    """
-    if not 1 <= k <= channels:
-        raise ClickTrainError(f"k must be from 1 to the block's {channels} channels, got {k}.")
-
-
-def check_places(places: Places) -> None:
-    """Refuse places that are not known.
-
-    Raises
-    ------
-    ClickTrainError
-    """
-    if places not in get_args(Places):
-        raise ClickTrainError(f"places must be one of {', '.join(get_args(Places))}, got {places!r}.")
-
-
-def channel_means(values: Tensor) -> Tensor:
-    """Mean of every channel over space.
-
-    Parameters
-    ----------
-    values : Tensor of shape (B, C, *spatial)
-
-    Returns
-    -------
-    Tensor of shape (B, C)
-
-    Raises
-    ------
-    ShapeError
-        If there are too few values to speak of statistics.
-    """
-    shape = tuple(values.shape[2:])
-    if torch.Size(shape).numel() < _LEAST_VALUES:
-        raise ShapeError(
-            f"values must be at least {_LEAST_VALUES} per channel for their mean to say something, got {shape}. "
-            "Use larger images, or a plain block where maps are this small."
-        )
-    return values.flatten(2).mean(2)
-
-
-def top_channels(scores: Tensor, k: int) -> Tensor:
-    """Numbers of the k highest scores, ascending, so that two channels which change ranks change nothing.
-
-    Parameters
-    ----------
-    scores : Tensor of shape (B, C)
-    k : int
-
-    Returns
-    -------
-    Tensor of shape (B, k), int64
-    """
-    return scores.topk(k, dim=1).indices.sort(dim=1).values
-
-
-def gather(values: Tensor, channels: Tensor) -> Tensor:
-    """Take channels, others for every image.
-
-    Parameters
-    ----------
-    values : Tensor of shape (B, C, *spatial)
-    channels : Tensor of shape (B, k), int64
-
-    Returns
-    -------
-    Tensor of shape (B, k, *spatial)
-    """
-    images = torch.arange(values.shape[0], device=values.device)[:, None]
-    return values[images, channels]
-
-
-def crop_to(values: Tensor, shape_px: Sequence[int]) -> Tensor:
-    """Cut the middle of `shape_px` out of values (B, C, *spatial): what a block without padding is added to."""
-    for axis, length in enumerate(shape_px, start=2):
-        spare = values.shape[axis] - length
-        if spare < 0 or spare % 2:
-            raise ShapeError(
-                f"the block must keep the shape or cut off as much on both sides, got {tuple(shape_px)} from "
-                f"{tuple(values.shape[2:])}. Use odd kernels and stride 1."
-            )
-        if spare:
-            values = values.narrow(axis, spare // 2, length)
-    return values
-
-
-def fuse(values: Tensor, added: Tensor, channels: Tensor, k: int, places: Places = "first") -> Tensor:
-    """Add what a block made of some channels to as many channels; the others are handed on unchanged.
-
-    Parameters
-    ----------
-    values : Tensor of shape (B, C, *spatial)
-    added : Tensor of shape (B, k, *spatial)
-    channels : Tensor of shape (B, k), int64
-        Where it was taken from; only "own" reads it.
-    k : int
-    places : {"first", "last", "own"}
-        The first k channels, whichever were taken; the last k; or those that were taken.
-
-    Returns
-    -------
-    Tensor of shape (B, C, *spatial)
-    """
-    if places == "first":
-        return torch.cat((values[:, :k] + added, values[:, k:]), 1)
-    if places == "last":
-        return torch.cat((values[:, :-k], values[:, -k:] + added), 1)
-    spread = channels[(..., *(None,) * (values.ndim - 2))].expand_as(added)
-    return values.scatter_add(1, spread, added)
+__all__ = ["ModBlock"]
 
 
 class ModBlock(nn.Module):
-    """A block of a whole-image network that works on k channels, chosen anew for every image.
+    """A block that works on k of its channels.
+
+    Which ones, every image of a batch chooses for itself, by the means of the map that enters. The patches of a patch
+    classifier cannot: two that overlap would work on different channels where they do, and its dense form would have
+    no work to share. There the choice is `held`: `select` makes it once for an image, from means that are given, and
+    it holds for all patches and tiles until the next one. Before the first, the first k channels count in full.
 
     Parameters
     ----------
@@ -194,8 +51,25 @@ class ModBlock(nn.Module):
         Of the selector's bottleneck.
     places : {"first", "last", "own"}
         Which channels the result is added to.
+    held : bool
+        Whether the choice is held.
+    ndim : int
+        Spatial axes; this and the following are read of a held choice alone, whose dense form knows no shapes.
+    margin_px : int
+        Values that `block` cuts off on every side.
+    stride : int
+        Of `block`. In the dense form it costs nothing: taps lie further apart.
     device, dtype : optional
         Of the selector.
+
+    Attributes
+    ----------
+    means : Tensor of shape (C,)
+        Of the image's channels where they enter; this and the following are buffers of a held choice, and no weights.
+    chosen : Tensor of shape (k,), int64
+        Channels, ascending.
+    scores : Tensor of shape (k,)
+        Theirs.
 
     Raises
     ------
@@ -208,6 +82,10 @@ class ModBlock(nn.Module):
     every second block of a stage is replaced, the first one is not.
     """
 
+    means: Tensor
+    chosen: Tensor
+    scores: Tensor
+
     def __init__(
         self,
         block: nn.Module,
@@ -216,6 +94,10 @@ class ModBlock(nn.Module):
         *,
         reduction: int = 16,
         places: Places = "first",
+        held: bool = False,
+        ndim: int = 2,
+        margin_px: int = 1,
+        stride: int = 1,
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -223,14 +105,42 @@ class ModBlock(nn.Module):
         check_channels(channels, k)
         check_places(places)
         self.block, self.channels, self.k, self.places = block, channels, k, places
+        self.held, self.ndim, self.margin_px, self.stride = held, ndim, margin_px, stride
         self.selector = ChannelSelector(channels, reduction, device=device, dtype=dtype)
+        if held:
+            # Not persistent: a choice is of an image, weights are for all of them.
+            self.register_buffer("means", torch.zeros(channels, device=device, dtype=dtype), persistent=False)
+            self.register_buffer("chosen", torch.arange(k, device=device), persistent=False)
+            self.register_buffer("scores", torch.ones(k, device=device, dtype=dtype), persistent=False)
 
     def extra_repr(self) -> str:
         """Name the settings in the module's printout."""
-        return f"channels={self.channels}, k={self.k}, places={self.places!r}"
+        return f"channels={self.channels}, k={self.k}, places={self.places!r}, held={self.held}"
+
+    @torch.no_grad()
+    def select(self, means: Tensor) -> None:
+        """Choose channels for an image and hold them.
+
+        Parameters
+        ----------
+        means : Tensor of shape (C,)
+            Of all its values where they enter the block.
+
+        Raises
+        ------
+        ClickTrainError
+            If the block chooses by every map that enters.
+        """
+        if not self.held:
+            raise ClickTrainError("select must be called on a block that holds its choice, got one with held=False.")
+        scores = self.selector(means[None])
+        chosen = top_channels(scores, self.k)[0]
+        self.means.copy_(means)
+        self.chosen.copy_(chosen)
+        self.scores.copy_(scores[0, chosen])
 
     def forward(self, values: Tensor) -> Tensor:
-        """Work on the best k channels of every image.
+        """Work on k channels.
 
         Parameters
         ----------
@@ -241,6 +151,19 @@ class ModBlock(nn.Module):
         Tensor of shape (B, C, *spatial)
             Of the shape that `block` gives.
         """
+        return self._on_held(values) if self.held else self._on_own(values)
+
+    def _on_held(self, values: Tensor) -> Tensor:
+        """Work on the channels that are held: the same for all patches, so that there is a dense form."""
+        made: Tensor = self.block(values.index_select(1, self.chosen))
+        # In training through the selector, whose only gradient this is; else the numbers that were kept.
+        scores = self.selector(self.means[None])[0].index_select(0, self.chosen) if self.training else self.scores
+        kept = slice(self.margin_px, -self.margin_px or None, self.stride)
+        middle = values[(slice(None), slice(None), *(kept,) * self.ndim)]
+        return self._fused(middle, made * scores[(slice(None), *(None,) * self.ndim)], self.chosen)
+
+    def _on_own(self, values: Tensor) -> Tensor:
+        """Work on the best channels of every image."""
         scores = self.selector(channel_means(values))
         chosen = top_channels(scores, self.k)
         kept = scores.gather(1, chosen)
@@ -252,7 +175,19 @@ class ModBlock(nn.Module):
                 dilation=conv.dilation, padding_px=padding_px, activation=activation,
             )  # fmt: skip
         added = self.block(gather(values, chosen)) * kept[(..., *(None,) * (values.ndim - 2))]
-        return fuse(crop_to(values, added.shape[2:]), added, chosen, self.k, self.places)
+        return self._fused(crop_to(values, added.shape[2:]), added, chosen)
+
+    def _fused(self, values: Tensor, added: Tensor, chosen: Tensor) -> Tensor:
+        """Add to as many channels what was made of the chosen ones; the others are handed on unchanged."""
+        if self.k == self.channels:
+            return values + added
+        if self.places == "first":
+            return add_to_first(values, added)
+        if self.places == "last":
+            return torch.cat((values[:, : -self.k], values[:, -self.k :] + added), 1)
+        if self.held:
+            return torch.index_add(values, 1, chosen, added)
+        return values.scatter_add(1, chosen[(..., *(None,) * (values.ndim - 2))].expand_as(added), added)
 
 
 def _lone_conv(block: nn.Module) -> tuple[nn.Conv2d | nn.Conv3d | None, ModActivation]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from clicktrain.models.layers.shared_mod import SharedModBlock, SharedModBranch
 from clicktrain.models.pixels.pretrained import CODE_CHANNELS
 from clicktrain.models.pixels.stem import ScaleSpaceStem
 from clicktrain.models.pixels.volume_stem import VolumeStem
@@ -79,8 +78,6 @@ class LocalNet(nn.Module):
         Share of the heads' input channels left out in training.
     ndim : int
         Spatial axes, 2 or 3.
-    mod_channels : int
-        Channels that every second convolution works on, a Mixture-of-Depths block then; 0 for plain convolutions.
 
     Attributes
     ----------
@@ -90,8 +87,7 @@ class LocalNet(nn.Module):
     References
     ----------
     Li, Zhao, Wang 2014, arXiv 1412.4526: strides as growing distances between taps. Bansal et al. 2017,
-    arXiv 1702.06506: the values of one pixel at all levels as input of the head. Cakaj, Mehnert, Yang 2024,
-    arXiv 2409.17016: Mixture-of-Depths.
+    arXiv 1702.06506: the values of one pixel at all levels as input of the head.
     """
 
     def __init__(
@@ -103,7 +99,6 @@ class LocalNet(nn.Module):
         levels: int,
         dropout: float = 0.0,
         ndim: int = 2,
-        mod_channels: int = 0,
     ) -> None:
         super().__init__()
         convolution, channel_dropout = (nn.Conv2d, nn.Dropout2d) if ndim == 2 else (nn.Conv3d, nn.Dropout3d)
@@ -111,13 +106,10 @@ class LocalNet(nn.Module):
         self.ndim, self.fov_px = ndim, 2 ** (levels + 1) - 1
         self.mix = convolution(in_channels, width, 1)
         self.activation = nn.ReLU()
-        self.convs = nn.ModuleList(
-            [_level(convolution, number, width, stride, mod_channels) for number, stride in enumerate(strides)]
-        )
+        self.convs = nn.ModuleList([convolution(width, width, 3, stride=stride) for stride in strides])
         # Whole channels at a time: a mask of the size of the map would take longer to draw than a convolution takes.
         self.dropout = channel_dropout(dropout)
-        made = [mod_channels if isinstance(conv, SharedModBlock) else width for conv in self.convs]
-        self.heads = nn.ModuleList([convolution(channels, n_classes, 1) for channels in (width, *made)])
+        self.heads = nn.ModuleList([convolution(width, n_classes, 1) for _ in range(levels + 1)])
         self.skip = convolution(in_channels, n_classes, 1)
         nn.init.zeros_(self.skip.weight)
         nn.init.zeros_(self.skip.bias)  # type: ignore[arg-type]
@@ -142,13 +134,8 @@ class LocalNet(nn.Module):
             middle, first = self.activation(self.mix(_centre(features, first, self.ndim))), 0
         scores = scores + self._read(self._dropped(head), middle, first)
         for conv, head, centre_px in zip(self.convs, heads, others, strict=True):
-            if isinstance(conv, SharedModBlock):
-                # The head reads what is new alone: what passes by, the head before has read.
-                made = conv.branch(values)
-                values = conv.fuse(values, made) if conv is not self.convs[-1] else made
-            else:
-                made = values = self.activation(conv(values))
-            scores = scores + self._read(self._dropped(head), made, centre_px)
+            values = self.activation(conv(values))
+            scores = scores + self._read(self._dropped(head), values, centre_px)
         return scores
 
     def _dropped(self, head: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -162,17 +149,6 @@ class LocalNet(nn.Module):
         if _on_patches(values):
             return head(_centre(values, centre_px, self.ndim))
         return _centre(head(values), centre_px, self.ndim)
-
-
-def _level(
-    convolution: type[nn.Conv2d | nn.Conv3d], number: int, width: int, stride: int, mod_channels: int
-) -> nn.Module:
-    """Every second level is a Mixture-of-Depths block, the first one is not."""
-    if not mod_channels or number % 2 == 0:
-        return convolution(width, width, 3, stride=stride)
-    block = nn.Sequential(convolution(mod_channels, mod_channels, 3, stride=stride), nn.ReLU())
-    ndim = 2 if convolution is nn.Conv2d else 3
-    return SharedModBlock(SharedModBranch(block, width, mod_channels, ndim=ndim), stride=stride)
 
 
 def _on_patches(values: object) -> bool:
@@ -224,11 +200,6 @@ class PixelNet(nn.Module):
         """Length of these codes; 0 for a network that is not told, and only that can be called with patches."""
         return self.feature_channels - self.stem.out_channels
 
-    @property
-    def chooses_channels(self) -> bool:
-        """Whether some of its blocks work on chosen channels alone."""
-        return any(isinstance(part, SharedModBranch) for part in self.modules())
-
     def forward(self, patch: Tensor) -> Tensor:
         """Score the patch's centre.
 
@@ -274,7 +245,6 @@ def build_network(
                 levels=config.levels,
                 dropout=dropout,
                 ndim=config.ndim,
-                mod_channels=config.mod_channels,
             )
             for _ in range(config.members)
         ]

@@ -10,7 +10,6 @@ import numpy as np
 
 from clicktrain.config.summaries import ModelSummary, TrainedClicks
 from clicktrain.models.files import FORMAT_VERSION
-from clicktrain.models.pixels.selection import held_channels, skipped_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,8 +60,6 @@ def summarise(
         channel_deviation=model.statistics.deviation,
         classes=tuple(classes),
         clicks=clicks,
-        selected=held_channels(model.net.members),
-        skipped=skipped_share(model.dense[0]),
     )
 
 

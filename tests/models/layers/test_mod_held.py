@@ -1,4 +1,4 @@
-"""Mixture-of-Depths in patch classifiers: one selection for all patches of an image, exact in every strategy."""
+"""Mixture-of-Depths in patch classifiers: one choice for all patches of an image, exact in every strategy."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from clicktrain import densify
-from clicktrain.errors import ClickTrainError
-from clicktrain.models.layers.shared_mod import SharedModBlock, SharedModBranch
+from clicktrain.errors import DensifyError
+from clicktrain.models.layers.mod import ModBlock
 from tests.engine.comparing import assert_same, gradients
 
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 POOL = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
 
 
-def mod_block(channels: int, k: int, ndim: int = 2, *, stride: int = 1, places: str = "first") -> SharedModBlock:
+def mod_block(channels: int, k: int, ndim: int = 2, *, stride: int = 1, places: str = "first") -> ModBlock:
     block = nn.Sequential(CONV[ndim](k, k, 3, stride=stride), nn.Tanh())
-    return SharedModBlock(SharedModBranch(block, channels, k, ndim=ndim, reduction=1), stride=stride, places=places)
+    return ModBlock(block, channels, k, reduction=1, places=places, held=True, ndim=ndim, stride=stride)
 
 
 def classifier(ndim: int = 2, *, stride: int = 1, places: str = "first") -> nn.Sequential:
@@ -29,9 +29,9 @@ def classifier(ndim: int = 2, *, stride: int = 1, places: str = "first") -> nn.S
         POOL[ndim](2, 2 if ndim == 2 else 1), mod_block(6, 3, ndim, places=places), conv(6, 3, 1),
     ).double()  # fmt: skip
     for block, favoured in ((net[2], [1, 4]), (net[4], [0, 3, 5])):
-        block.branch.selector.excite.bias.data[favoured] += 5
-        block.branch.select(torch.rand(6, dtype=torch.double))
-        assert block.branch.chosen.tolist() == favoured
+        block.selector.excite.bias.data[favoured] += 5
+        block.select(torch.rand(6, dtype=torch.double))
+        assert block.chosen.tolist() == favoured
     return net
 
 
@@ -45,7 +45,7 @@ def selector_parameters(net: nn.Module) -> list[nn.Parameter]:
     return [parameter for name, parameter in net.named_parameters() if "selector" in name]
 
 
-@pytest.mark.parametrize("places", ["first", "own"])
+@pytest.mark.parametrize("places", ["first", "last", "own"])
 @pytest.mark.parametrize("strategy", ["dense", "fragments", "selected"])
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(("ndim", "stride"), [(2, 2), (3, 1)])
@@ -90,20 +90,20 @@ def test_another_selection_takes_effect_in_a_network_that_is_dense_already() -> 
     net = classifier().eval()
     dense, image = densify(net), image_for(net)
     before = dense(image, "dense")
-    net[2].branch.chosen.copy_(torch.tensor([0, 3]))
-    net[4].branch.scores.mul_(0.5)
+    net[2].chosen.copy_(torch.tensor([0, 3]))
+    net[4].scores.mul_(0.5)
     assert (dense(image, "dense") - before).abs().max() > 1e-3
     assert_same(dense(image, "dense"), dense(image, "patches"), 1e-10)
 
 
 def test_selection_is_no_part_of_the_weights() -> None:
     net, other = classifier(), classifier()
-    other[2].branch.select(torch.full((6,), 3.0).double())
-    kept = other[2].branch.chosen.clone(), other[2].branch.scores.clone()
+    other[2].select(torch.full((6,), 3.0).double())
+    kept = other[2].chosen.clone(), other[2].scores.clone()
     assert not {"means", "chosen", "scores"} & {name.rpartition(".")[2] for name in net.state_dict()}
     other.load_state_dict(net.state_dict())
-    assert torch.equal(other[2].branch.chosen, kept[0])
-    assert torch.equal(other[2].branch.scores, kept[1])
+    assert torch.equal(other[2].chosen, kept[0])
+    assert torch.equal(other[2].scores, kept[1])
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -111,7 +111,7 @@ def test_all_channels_in_full_are_a_plain_residual_block(stride: int) -> None:
     torch.manual_seed(0)
     block = mod_block(4, 4, stride=stride).eval()
     values = torch.randn(2, 4, 9, 11)
-    torch.testing.assert_close(block(values), values[:, :, 1:-1:stride, 1:-1:stride] + block.branch.block(values))
+    torch.testing.assert_close(block(values), values[:, :, 1:-1:stride, 1:-1:stride] + block.block(values))
 
 
 def test_channels_behind_the_first_k_are_cropped_and_unchanged() -> None:
@@ -121,16 +121,11 @@ def test_channels_behind_the_first_k_are_cropped_and_unchanged() -> None:
 
 def test_exported_block_is_the_block() -> None:
     block, values = mod_block(6, 2).eval(), torch.randn(1, 6, 9, 9)
-    block.branch.chosen.copy_(torch.tensor([2, 5]))
+    block.chosen.copy_(torch.tensor([2, 5]))
     torch.testing.assert_close(torch.export.export(block, (values,)).module()(values), block(values))
 
 
-@pytest.mark.parametrize("k", [0, 7])
-def test_k_that_the_block_does_not_have_is_refused(k: int) -> None:
-    with pytest.raises(ClickTrainError, match=f"k must be from 1 to the block's 6 channels, got {k}"):
-        SharedModBranch(nn.Identity(), 6, k)
-
-
-def test_unknown_places_are_refused() -> None:
-    with pytest.raises(ClickTrainError, match="places must be one of"):
-        SharedModBlock(SharedModBranch(nn.Identity(), 6, 2), places="middle")
+def test_block_that_chooses_by_every_map_has_no_dense_form() -> None:
+    net = nn.Sequential(nn.Conv2d(2, 6, 3), ModBlock(nn.Conv2d(2, 2, 3), 6, 2), nn.Conv2d(6, 3, 1))
+    with pytest.raises(DensifyError):
+        densify(net)

@@ -1,4 +1,4 @@
-"""A model that chooses channels says which, after a training and from its file."""
+"""What a model says of itself is told after a training and from its file."""
 
 from __future__ import annotations
 
@@ -11,15 +11,10 @@ from tests.project.conftest import Record
 from tests.textures import strokes, two_textures
 
 
-@pytest.fixture(params=[0, 2], ids=["plain", "choosing"])
-def mod_channels(request) -> int:
-    return request.param
-
-
 @pytest.fixture
-def classifier(mod_channels) -> PixelClassifier:
+def classifier() -> PixelClassifier:
     settings = preset("fast", pretrained=False)
-    network = NetworkConfig(sigmas_px=(0.7,), width=8, levels=4, members=1, mod_channels=mod_channels)
+    network = NetworkConfig(sigmas_px=(0.7,), width=8, levels=4, members=1)
     training = settings.training.model_copy(update={"steps": 3})
     return PixelClassifier(preset=settings.model_copy(update={"network": network, "training": training}))
 
@@ -31,7 +26,7 @@ def session(classifier):
     session.close()
 
 
-def test_training_and_loading_tell_what_the_model_is(session, record, classifier, mod_channels, tmp_path):
+def test_training_and_loading_tell_what_the_model_is(session, record, classifier, tmp_path):
     image, truth = two_textures(48)
     session.set_image(image, "YX")
     session.set_labels(strokes(truth, rows=(20, 30)))
@@ -41,7 +36,6 @@ def test_training_and_loading_tell_what_the_model_is(session, record, classifier
     assert session.wait(60)
     (trained,) = record.of("trained")
     assert trained.summary == classifier.summary()
-    assert [len(one.channels) for one in trained.summary.selected] == ([2, 2] if mod_channels else [])
 
     other = Session()
     heard = Record(other)
@@ -51,4 +45,3 @@ def test_training_and_loading_tell_what_the_model_is(session, record, classifier
     (loaded,) = heard.of("loaded")
     assert loaded.path == str(tmp_path / "m.clicktrain")
     assert loaded.summary == trained.summary
-    assert bool(loaded.summary.selection_text) == bool(loaded.summary.selection_details) == bool(mod_channels)
