@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from clicktrain.annotations.clicks import Clicks
-from clicktrain.api.steps import listed
 from clicktrain.errors import ClicksError, ImageError
 from clicktrain.images.axes import guess_axes, to_channels_first
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from clicktrain.models.pixels.fitted import FittedModel
 
-__all__ = ["check_same_kind", "examples_of", "image_tensor", "kind_of"]
+__all__ = ["check_same_kind", "examples_of", "image_tensor", "kind_of", "listed"]
 
 
 def image_tensor(image: Any, axes: str | None, device: torch.device) -> Tensor:
@@ -84,3 +83,8 @@ def check_same_kind(tensors: Sequence[Tensor], model: FittedModel) -> None:
 def kind_of(ndim: int) -> str:
     """Name what has so many spatial axes."""
     return "2D" if ndim == 2 else "a volume"
+
+
+def listed(values: Any) -> list[Any]:
+    """Make one thing a list of one."""
+    return list(values) if isinstance(values, list | tuple) else [values]

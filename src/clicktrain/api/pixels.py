@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from clicktrain import config as presets
 from clicktrain.annotations.clicks import check_trainable
+from clicktrain.api.base import Classifier, check_seed
 from clicktrain.api.inputs import check_same_kind, examples_of, image_tensor, kind_of
 from clicktrain.api.spacing import with_spacing
-from clicktrain.api.steps import check_seed, read_bytes, write_bytes
-from clicktrain.config import (
-    ClassInfo,
-    DeviceName,
-    Preset,
-    PresetName,
-    SettingsName,
-    default_class,
-)
+from clicktrain.config import ClassInfo, DeviceName, Preset, PresetName, SettingsName, default_class
 from clicktrain.config.summaries import ModelSummary, TrainedClicks
 from clicktrain.engine.device import pick_device
-from clicktrain.errors import ImageError, NotFittedError
+from clicktrain.errors import ImageError
 from clicktrain.inference.pixels.first_look import MOST_BYTES, FirstLook, embedded_bytes, look_at
 from clicktrain.inference.pixels.predict import predict_tiles
 from clicktrain.inference.pixels.summaries import class_numbers
 from clicktrain.inference.pixels.volume_look import VolumeLook, look_into
 from clicktrain.learning.pixels.fit import continue_model, fit_model
 from clicktrain.learning.pixels.seen import used_statistics
-from clicktrain.models.files import pack, unpack
 from clicktrain.models.pixels.binning import binned
 from clicktrain.models.pixels.fitted import FittedModel
 from clicktrain.models.pixels.overview import overview_of
 from clicktrain.models.pixels.pretrained import EmbeddedHead
 from clicktrain.models.pixels.summary import count_clicks, summarise
 from clicktrain.progress import run_to_end
-from clicktrain.stores.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from os import PathLike
 
     from torch import Tensor
 
@@ -51,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["PixelClassifier"]
 
 
-class PixelClassifier:
+class PixelClassifier(Classifier[FittedModel, ModelSummary]):
     """Learns from a few clicked pixels per class and classifies every pixel.
 
     A patch CNN is trained on exactly the patches around the clicked pixels and run on the whole image as one dense
@@ -101,6 +90,9 @@ class PixelClassifier:
     (512, 512)
     """
 
+    _summary_type = ModelSummary
+    _renamed: ClassVar = {"partial_fit": "continue_fit", "remade": "clone"}
+
     def __init__(
         self,
         *,
@@ -110,36 +102,12 @@ class PixelClassifier:
         pretrained: bool = True,
         position_encoding: bool = False,
     ) -> None:
-        self.preset: SettingsName = "custom" if isinstance(preset, Preset) else preset
-        self.seed = check_seed(seed)
-        self.device = device
-        self.pretrained = pretrained
+        self.preset, self.seed, self.device = preset, check_seed(seed), device
+        self.pretrained, self.position_encoding = pretrained, position_encoding
         self._settings = presets.preset(preset, pretrained=pretrained, position_encoding=position_encoding)
-        self.position_encoding: bool = self._settings.network.position_encoding
         self._device = pick_device(device)
-        self._model: FittedModel | None = None
         self._infos: dict[int, ClassInfo] = {}
         self._trained_clicks = TrainedClicks(per_class={}, sha256="")
-
-    def __repr__(self) -> str:
-        state = f"{len(self._model.classes)} classes" if self._model else "not fitted"
-        return f"PixelClassifier(preset={self.preset!r}, seed={self.seed}, device={self.device!r}): {state}"
-
-    def clone(self, *, preset: PresetName | Preset, position_encoding: bool) -> Self:
-        """Return a new, untrained classifier of another preset with the same seed, device and pretraining.
-
-        Parameters
-        ----------
-        preset, context
-            As for the class.
-
-        Raises
-        ------
-        ClickTrainError
-            If they cannot be had.
-        """
-        options = {"seed": self.seed, "device": self.device, "pretrained": self.pretrained}
-        return type(self)(preset=preset, position_encoding=position_encoding, **options)  # type: ignore[arg-type]
 
     def fit(
         self,
@@ -188,10 +156,11 @@ class PixelClassifier:
         settings = with_spacing(self._settings_for(tensors[0].ndim - 1), spacing)
         model = run_to_end(fit_model(tensors, clicks, settings, seed=self.seed), progress)
         self._settings = settings
+        self._trained_as = "custom" if isinstance(self.preset, Preset) else self.preset, self.seed
         self._keep(model, clicks)
         return self
 
-    def partial_fit(
+    def continue_fit(
         self,
         images: AnyArray | Sequence[AnyArray],
         labels: AnyArray | Clicks | Sequence[AnyArray | Clicks],
@@ -223,6 +192,8 @@ class PixelClassifier:
         tensors, clicks = examples_of(images, labels, axes, self._device)
         present = {number for part in clicks for number in part.present}
         if self._model is None or not present <= set(self._model.classes):
+            if spacing is None:
+                spacing = self._trained_spacing(tensors[0].ndim - 1)
             return self.fit(images, labels, axes=axes, spacing=spacing, progress=progress)
         check_trainable(clicks)
         check_same_kind(tensors, self._model)
@@ -321,44 +292,6 @@ class PixelClassifier:
         overview = overview_of(tensor, head) if told else None
         return run_to_end(look_at(head, tensor, statistics, postprocess, overview=overview), progress)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the model into one file, whole or not at all.
-
-        Parameters
-        ----------
-        path : path
-            By custom `NAME.clicktrain`.
-
-        Raises
-        ------
-        NotFittedError
-            If the classifier was not trained yet.
-        StorageError
-            If the file cannot be written.
-        """
-        content = pack(self.summary(), self._fitted().weights())
-        write_whole(Path(path), lambda beside: write_bytes(beside, content))
-
-    @classmethod
-    def load(cls, path: str | PathLike[str], *, device: DeviceName = "auto") -> Self:
-        """Read a model from a file.
-
-        Parameters
-        ----------
-        path : path
-        device : {"auto", "cpu", "cuda", "mps"}
-            Where to compute.
-
-        Raises
-        ------
-        StorageError
-            If the file cannot be read.
-        ModelFileError
-            If it is no model file of pixels, is damaged, or was written by a newer version.
-        """
-        summary, weights = unpack(read_bytes(path), str(path), ModelSummary)
-        return cls._restored(summary, weights, device, str(path))
-
     def summary(self) -> ModelSummary:
         """Say what the trained model is, as its file will.
 
@@ -367,14 +300,10 @@ class PixelClassifier:
         NotFittedError
             If the classifier was not trained yet.
         """
-        return summarise(
-            self._fitted(),
-            self._settings,
-            preset=self.preset,
-            seed=self.seed,
-            classes=self.class_infos,
-            clicks=self._trained_clicks,
-        )
+        model = self._fitted()
+        preset, seed = self._trained_as
+        infos, clicks = self.class_infos, self._trained_clicks
+        return summarise(model, self._settings, preset=preset, seed=seed, classes=infos, clicks=clicks)
 
     @property
     def classes_(self) -> IntArray:
@@ -395,41 +324,43 @@ class PixelClassifier:
     @classmethod
     def _restored(cls, summary: ModelSummary, weights: dict[str, Tensor], device: DeviceName, name: str) -> Self:
         settings = Preset(network=summary.architecture, training=summary.training, postprocess=summary.postprocess)
-        pretrained = settings.network.pretrained
-        position_encoding = settings.network.position_encoding
-        classifier = cls(
-            preset=settings,
-            seed=summary.seed,
-            device=device,
-            pretrained=pretrained,
-            position_encoding=position_encoding,
-        )
-        classifier.preset = summary.preset
+        network = settings.network
+        parts = {"pretrained": network.pretrained, "position_encoding": network.position_encoding}
+        preset = _named(summary.preset, settings)
+        classifier = cls(preset=preset, seed=summary.seed, device=device, **parts)
         classifier._model = FittedModel.restored(summary, weights, classifier._device, name)
+        classifier._settings, classifier._trained_as = settings, (summary.preset, summary.seed)
         classifier._trained_clicks = summary.clicks
         classifier.class_infos = summary.classes
         return classifier
 
     def _settings_for(self, ndim: int) -> Preset:
-        """Settings for images or for volumes; those of one's own are for one of them."""
-        if self._settings.network.ndim == ndim:
-            return self._settings
-        if self.preset == "custom":
-            raise ImageError(
-                f"image must be {kind_of(self._settings.network.ndim)} for these settings, got {kind_of(ndim)}. "
-                f"Make settings for it with `clicktrain.config.preset(name, ndim={ndim})`."
-            )
-        return presets.preset(
+        """Settings of a training from nothing, on images or on volumes; those of one's own are for one of them."""
+        settings = presets.preset(
             self.preset, pretrained=self.pretrained, ndim=ndim, position_encoding=self.position_encoding
         )
-
-    def _fitted(self) -> FittedModel:
-        if self._model is None:
-            raise NotFittedError(
-                "the classifier must be trained before it is used, got no training yet. Call fit first."
+        if settings.network.ndim != ndim:
+            raise ImageError(
+                f"image must be {kind_of(settings.network.ndim)} for these settings, got {kind_of(ndim)}. "
+                f"Make settings for it with `clicktrain.config.preset(name, ndim={ndim})`."
             )
-        return self._model
+        return settings
+
+    def _trained_spacing(self, ndim: int) -> tuple[float, ...] | None:
+        """Spacing of the volumes that the model was trained on; none for images."""
+        return self._model.spacing_px if self._model is not None and self._model.ndim == ndim == 3 else None
 
     def _keep(self, model: FittedModel, clicks: Sequence[Clicks]) -> None:
         self._model = model
         self._trained_clicks = count_clicks(clicks)
+
+
+def _named(name: SettingsName, settings: Preset) -> Any:
+    """Return the name of a preset that has these settings in this version too, or else the settings."""
+    network = settings.network
+    if name == "custom":
+        return settings
+    parts = {"pretrained": network.pretrained, "position_encoding": network.position_encoding}
+    now = presets.preset(name, ndim=network.ndim, **parts)
+    now = now.model_copy(update={"network": now.network.model_copy(update={"anisotropy": network.anisotropy})})
+    return name if now == settings else settings

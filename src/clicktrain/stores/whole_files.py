@@ -32,7 +32,7 @@ _REASONS = {
 }
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file so that `path` is, at every moment, absent, as before, or whole.
 
     Parameters

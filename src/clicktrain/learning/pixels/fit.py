@@ -121,7 +121,7 @@ def _with_heads(model: FittedModel, seen: SeenClicks, settings: Preset) -> Gener
     """Fit what needs no gradient steps, anew each time: it costs less than to go on."""
     yield Progress("training", 0, settings.training.steps)
     pixels, trees = seen.pixels, settings.network.trees
-    forest = Forest(pixels.features.cpu().numpy(), pixels.targets.numpy(), n_trees=trees) if trees else None
+    forest = Forest.grown(pixels.features.cpu().numpy(), pixels.targets.numpy(), n_trees=trees) if trees else None
     embedded = model.embedded
     if embedded is not None and pixels.codes is not None:
         embedded = embedded.fitted(pixels.codes, pixels.targets, len(model.classes))
