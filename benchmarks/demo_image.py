@@ -24,7 +24,7 @@ def measure(repeats: int) -> dict[str, float]:
         fitted = time.perf_counter()
         classes = model.predict(sample.image)
         predicted = time.perf_counter()
-        model.partial_fit(sample.image, sample.clicks)
+        model.continue_fit(sample.image, sample.clicks)
         went_on = time.perf_counter()
         look = model.look(sample.image)
         looked = time.perf_counter()
@@ -38,7 +38,7 @@ def measure(repeats: int) -> dict[str, float]:
     return {
         "demo.fit_s": fit_s,
         "demo.predict_s": predict_s,
-        "demo.partial_fit_s": more_s,
+        "demo.continue_fit_s": more_s,
         "demo.look_s": look_s,
         "demo.first_answer_s": answer_s,
         "demo.clicked_px": len(sample.clicks),

@@ -59,7 +59,7 @@ TABLES_OF_THEIR_OWN = (
 ROWS = (
     ("demo.fit_s", "train on the demo's image (512 x 512 RGB, {demo.clicked_px:.0f} clicked pixels)", "{:.1f} s"),
     ("demo.predict_s", "classify it", "{:.2f} s"),
-    ("demo.partial_fit_s", "go on training after more strokes", "{:.1f} s"),
+    ("demo.continue_fit_s", "go on training after more strokes", "{:.1f} s"),
     ("demo.first_answer_s", "first answer to a stroke, once the image is embedded", "{:.3f} s"),
     ("demo.look_s", "embed the image for that", "{:.2f} s"),
     ("demo.agreement", "held-back clicks that get the right class", "{:.1%}"),

@@ -56,8 +56,8 @@ class FakeClassifier:
         self.calls.append("fit")
         return self._learn(images, labels, progress)
 
-    def partial_fit(self, images, labels, *, axes=None, spacing=None, progress=None):
-        self.calls.append("partial_fit")
+    def continue_fit(self, images, labels, *, axes=None, spacing=None, progress=None):
+        self.calls.append("continue_fit")
         return self._learn(images, labels, progress)
 
     def _learn(self, image, clicks, progress):

@@ -95,7 +95,7 @@ def test_a_saved_model_gives_the_same_answer(told, tmp_path):
 def test_going_on_keeps_it(told):
     image, truth = told[1], two_textures(160)[1]
     again = fast(True).fit(image, strokes(truth))
-    again.partial_fit(image, strokes(truth, rows=(20, 60, 100)))
+    again.continue_fit(image, strokes(truth, rows=(20, 60, 100)))
     assert again.summary().architecture.position_encoding
     assert (again.predict(image) == truth).mean() > 0.9
 

@@ -96,7 +96,7 @@ def test_volumes_smaller_than_the_field_of_view_work(shape: tuple[int, int, int]
 
 def test_going_on_learns_more_of_a_volume() -> None:
     model = fast().fit(VOLUME, strokes_in_slices(TRUTH, slices=(4,)), axes="ZYX")
-    model.partial_fit(VOLUME, LABELS, axes="ZYX")
+    model.continue_fit(VOLUME, LABELS, axes="ZYX")
     assert (model.predict(VOLUME, axes="ZYX") == TRUTH).mean() > 0.95
 
 
@@ -114,7 +114,7 @@ def test_a_model_for_images_refuses_volumes_and_the_other_way_round(fitted: Pixe
     with pytest.raises(ImageError, match="must be 2D like the training images, got a volume"):
         flat.predict(VOLUME, axes="ZYX")
     with pytest.raises(ImageError, match="must be 2D like the training images, got a volume"):
-        flat.partial_fit(VOLUME, LABELS, axes="ZYX")
+        flat.continue_fit(VOLUME, LABELS, axes="ZYX")
     with pytest.raises(ImageError, match="must be a volume like the training images, got 2D"):
         fitted.predict(image)
 

@@ -51,7 +51,7 @@ def test_a_model_trained_here_answers_the_same_there(tmp_path: Path) -> None:
 
 def test_training_goes_on_and_learns_from_several_images() -> None:
     model = PixelClassifier(preset="fast", device=DEVICE).fit([IMAGE, IMAGE[::-1]], [LABELS, LABELS[::-1]])
-    model.partial_fit([IMAGE, IMAGE[::-1]], [strokes(TRUTH, rows=(20, 40, 60)), LABELS[::-1]])
+    model.continue_fit([IMAGE, IMAGE[::-1]], [strokes(TRUTH, rows=(20, 40, 60)), LABELS[::-1]])
     assert (model.predict(IMAGE) == TRUTH).mean() > 0.95
 
 

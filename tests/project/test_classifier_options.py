@@ -68,7 +68,7 @@ def test_live_goes_on_with_the_new_classifier(trained):
     new = in_use(trained)
     train(trained, resume=True)
     assert in_use(trained) is new
-    assert FakeClassifier.calls == ["fit", "predict", "partial_fit", "predict"]
+    assert FakeClassifier.calls == ["fit", "predict", "continue_fit", "predict"]
 
 
 def test_choosing_what_there_is_already_goes_on(trained):
@@ -77,7 +77,7 @@ def test_choosing_what_there_is_already_goes_on(trained):
     trained.set_options(ClassifierOptions())
     train(trained, resume=True)
     assert in_use(trained) is before
-    assert FakeClassifier.calls == ["partial_fit", "predict"]
+    assert FakeClassifier.calls == ["continue_fit", "predict"]
 
 
 def test_the_present_classifier_predicts_and_is_saved_until_then(trained, record, tmp_path):
@@ -139,7 +139,7 @@ def test_a_loaded_model_brings_its_options_and_is_gone_on_with(trained, tmp_path
     loaded = in_use(trained)
     train(trained, resume=True)
     assert in_use(trained) is loaded
-    assert FakeClassifier.calls == ["partial_fit", "predict"]
+    assert FakeClassifier.calls == ["continue_fit", "predict"]
     trained.set_options(FAST)
     train(trained, resume=True)
     assert in_use(trained).preset == "fast"

@@ -85,7 +85,7 @@ def test_resuming_goes_on_with_the_same_classes_and_starts_anew_with_others(read
     ready.set_clicks(Clicks(clicks.positions_px, np.array([1, 3, 2]), clicks.shape_px))
     ready.train_and_predict(resume=True)
     assert ready.wait(10)
-    assert [call for call in classifier.calls if call != "predict"] == ["fit", "partial_fit", "fit"]
+    assert [call for call in classifier.calls if call != "predict"] == ["fit", "continue_fit", "fit"]
 
 
 def test_stale_prediction_is_dropped(ready, record, classifier, clicks):

@@ -5,24 +5,24 @@ from __future__ import annotations
 import numbers
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
 
-from clicktrain.api.steps import check_seed, listed, read_bytes, write_bytes
-from clicktrain.config.images import ImageModelSummary, ImagePreset, image_preset
+from clicktrain.api.base import Classifier, check_seed
+from clicktrain.api.inputs import listed
+from clicktrain.config.images import ImageModelSummary, ImagePreset, ImagePresetName, image_preset
 from clicktrain.engine.device import pick_device
-from clicktrain.errors import ClickTrainError, LabelsError, NotFittedError
+from clicktrain.errors import ClickTrainError, LabelsError
 from clicktrain.images.source import open_image
 from clicktrain.inference.images.attribution import heat
 from clicktrain.inference.images.inspection import grid_of
 from clicktrain.inference.images.predict import predict_images
 from clicktrain.learning.images.fit import fit_images
-from clicktrain.models.files import pack, unpack
 from clicktrain.models.images.fitted import FittedImageModel
 from clicktrain.models.images.summary import summarise_images
 from clicktrain.progress import run_to_end
-from clicktrain.stores.whole_files import ensure_writable, write_whole
+from clicktrain.stores.whole_files import ensure_writable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clicktrain.config import DeviceName
-    from clicktrain.config.images import ImagePresetName
     from clicktrain.geometry.patch_grid import PatchGrid
     from clicktrain.images.source import ImageSource
     from clicktrain.inference.images.attribution import HeatMethod
@@ -45,7 +44,7 @@ __all__ = ["ImageClassifier"]
 _METHODS = ("gradient", "leave_one_out")
 
 
-class ImageClassifier:
+class ImageClassifier(Classifier[FittedImageModel, ImageModelSummary]):
     """Learns what whole images are, also of images that do not fit into memory.
 
     An image is cut into patches, each is encoded as a short vector, and a head answers from the grid of these. Training
@@ -89,19 +88,14 @@ class ImageClassifier:
     (4, 2)
     """
 
+    _summary_type = ImageModelSummary
+
     def __init__(
         self, *, preset: ImagePresetName | ImagePreset = "small", seed: int = 0, device: DeviceName = "auto"
     ) -> None:
-        self.preset: str = "custom" if isinstance(preset, ImagePreset) else preset
-        self.seed = check_seed(seed)
-        self.device = device
+        self.preset, self.seed, self.device = preset, check_seed(seed), device
         self._settings = image_preset(preset)
         self._device = pick_device(device)
-        self._model: FittedImageModel | None = None
-
-    def __repr__(self) -> str:
-        state = f"{len(self._model.classes)} classes" if self._model else "not fitted"
-        return f"ImageClassifier(preset={self.preset!r}, seed={self.seed}, device={self.device!r}): {state}"
 
     def fit(
         self,
@@ -150,10 +144,11 @@ class ImageClassifier:
         path = None if checkpoint is None else Path(checkpoint)
         if path is not None:
             ensure_writable(path)
-        steps = fit_images(
-            sources, targets, classes, self._settings, seed=self.seed, device=self._device, checkpoint=path
-        )
+        settings = image_preset(self.preset)
+        steps = fit_images(sources, targets, classes, settings, seed=self.seed, device=self._device, checkpoint=path)
         self._model = run_to_end(steps, progress)
+        name = "custom" if isinstance(self.preset, ImagePreset) else self.preset
+        self._settings, self._trained_as = settings, (name, self.seed)
         return self
 
     def predict_proba(
@@ -288,44 +283,6 @@ class ImageClassifier:
         """
         return grid_of(open_image(image, axes=axes), self._settings.network)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the model into one file, whole or not at all.
-
-        Parameters
-        ----------
-        path : path
-            By custom `NAME.clicktrain`.
-
-        Raises
-        ------
-        NotFittedError
-            If the classifier was not trained yet.
-        StorageError
-            If the file cannot be written.
-        """
-        content = pack(self.summary(), self._fitted().net.state_dict())
-        write_whole(Path(path), lambda beside: write_bytes(beside, content))
-
-    @classmethod
-    def load(cls, path: str | PathLike[str], *, device: DeviceName = "auto") -> Self:
-        """Read a model from a file.
-
-        Parameters
-        ----------
-        path : path
-        device : {"auto", "cpu", "cuda", "mps"}
-            Where to compute.
-
-        Raises
-        ------
-        StorageError
-            If the file cannot be read.
-        ModelFileError
-            If it is no model file of whole images, is damaged, or was written by a newer version.
-        """
-        summary, weights = unpack(read_bytes(path), str(path), ImageModelSummary)
-        return cls._restored(summary, weights, device, str(path))
-
     def summary(self) -> ImageModelSummary:
         """Say what the trained model is, as its file will.
 
@@ -334,7 +291,9 @@ class ImageClassifier:
         NotFittedError
             If the classifier was not trained yet.
         """
-        return summarise_images(self._fitted(), self._settings, preset=self.preset, seed=self.seed)
+        model = self._fitted()
+        preset, seed = self._trained_as
+        return summarise_images(model, self._settings, preset=preset, seed=seed)
 
     @property
     def classes_(self) -> AnyArray:
@@ -344,17 +303,16 @@ class ImageClassifier:
     @classmethod
     def _restored(cls, summary: ImageModelSummary, weights: dict[str, Tensor], device: DeviceName, name: str) -> Self:
         settings = ImagePreset(network=summary.architecture, training=summary.training)
-        classifier = cls(preset=settings, seed=summary.seed, device=device)
-        classifier.preset = summary.preset
+        classifier = cls(preset=_named(summary.preset, settings), seed=summary.seed, device=device)
         classifier._model = FittedImageModel.restored(summary, weights, classifier._device, name)
+        classifier._settings, classifier._trained_as = settings, (summary.preset, summary.seed)
         return classifier
 
-    def _fitted(self) -> FittedImageModel:
-        if self._model is None:
-            raise NotFittedError(
-                "the classifier must be trained before it is used, got no training yet. Call fit first."
-            )
-        return self._model
+
+def _named(name: str, settings: ImagePreset) -> Any:
+    """Return the name of a preset that has these settings in this version too, or else the settings."""
+    names = get_args(ImagePresetName)
+    return next((known for known in names if known == name and image_preset(known) == settings), settings)
 
 
 def _sources(images: Any, axes: str | None) -> list[ImageSource]:

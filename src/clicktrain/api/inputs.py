@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from clicktrain.annotations.clicks import Clicks
-from clicktrain.api.steps import listed
 from clicktrain.errors import ClicksError, ImageError
 from clicktrain.images.source import open_image
 
@@ -89,3 +88,8 @@ def check_fits(shape: Sequence[int], bytes_each: int, name: str) -> None:
 def kind_of(ndim: int) -> str:
     """Name what has so many spatial axes."""
     return "2D" if ndim == 2 else "a volume"
+
+
+def listed(values: Any) -> list[Any]:
+    """Make one thing a list of one."""
+    return list(values) if isinstance(values, list | tuple) else [values]

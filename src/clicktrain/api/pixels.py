@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from clicktrain import config as presets
 from clicktrain.annotations.clicks import check_trainable
+from clicktrain.api.base import Classifier, check_seed
 from clicktrain.api.inputs import check_fits, check_same_kind, examples_of, kind_of
-from clicktrain.api.steps import check_seed, read_bytes, write_bytes
 from clicktrain.api.voxel_size import with_voxel_size
-from clicktrain.config import (
-    ClassInfo,
-    DeviceName,
-    Preset,
-    PresetName,
-    SettingsName,
-    default_class,
-)
+from clicktrain.config import ClassInfo, DeviceName, Preset, PresetName, SettingsName, default_class
 from clicktrain.config.summaries import ModelSummary, TrainedClicks
 from clicktrain.engine.device import pick_device
-from clicktrain.errors import ImageError, NotFittedError
+from clicktrain.errors import ImageError
 from clicktrain.images.source import open_image
 from clicktrain.inference.pixels.constants import measure_constants
 from clicktrain.inference.pixels.embedding import MOST_BYTES, embed_image, embedding_bytes
 from clicktrain.inference.pixels.stream import predict_image, tile_shape
 from clicktrain.inference.pixels.summaries import ClassSink, class_dtype
 from clicktrain.learning.pixels.fit import continue_model, fit_model
-from clicktrain.models.files import pack, unpack
 from clicktrain.models.pixels.fitted import PixelModel
 from clicktrain.models.pixels.pretrained import EmbeddedHead
 from clicktrain.models.pixels.summary import count_clicks, summarise
 from clicktrain.progress import Progress, as_progress, run_to_end
 from clicktrain.stores.sinks import ArraySink
-from clicktrain.stores.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -55,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["PixelClassifier"]
 
 
-class PixelClassifier:
+class PixelClassifier(Classifier[PixelModel, ModelSummary]):
     """Learns from a few clicked pixels per class and classifies every pixel.
 
     A patch CNN is trained on exactly the patches around the clicked pixels and run on the whole image as one dense
@@ -105,6 +95,9 @@ class PixelClassifier:
     (512, 512)
     """
 
+    _summary_type = ModelSummary
+    _renamed: ClassVar = {"partial_fit": "continue_fit", "look": "embed", "remade": "clone"}
+
     def __init__(
         self,
         *,
@@ -114,36 +107,12 @@ class PixelClassifier:
         pretrained: bool = True,
         position_encoding: bool = False,
     ) -> None:
-        self.preset: SettingsName = "custom" if isinstance(preset, Preset) else preset
-        self.seed = check_seed(seed)
-        self.device = device
-        self.pretrained = pretrained
+        self.preset, self.seed, self.device = preset, check_seed(seed), device
+        self.pretrained, self.position_encoding = pretrained, position_encoding
         self._settings = presets.preset(preset, pretrained=pretrained, position_encoding=position_encoding)
-        self.position_encoding: bool = self._settings.network.position_encoding
         self._device = pick_device(device)
-        self._model: PixelModel | None = None
         self._infos: dict[int, ClassInfo] = {}
         self._trained_clicks = TrainedClicks(per_class={}, sha256="")
-
-    def __repr__(self) -> str:
-        state = f"{len(self._model.classes)} classes" if self._model else "not fitted"
-        return f"PixelClassifier(preset={self.preset!r}, seed={self.seed}, device={self.device!r}): {state}"
-
-    def clone(self, *, preset: PresetName | Preset, position_encoding: bool) -> Self:
-        """Return a new, untrained classifier of another preset with the same seed, device and pretraining.
-
-        Parameters
-        ----------
-        preset, context
-            As for the class.
-
-        Raises
-        ------
-        ClickTrainError
-            If they cannot be had.
-        """
-        options = {"seed": self.seed, "device": self.device, "pretrained": self.pretrained}
-        return type(self)(preset=preset, position_encoding=position_encoding, **options)  # type: ignore[arg-type]
 
     def fit(
         self,
@@ -195,6 +164,7 @@ class PixelClassifier:
         steps = fit_model(sources, clicks, settings, seed=self.seed, device=self._device)
         model = run_to_end(steps, progress)
         self._settings = settings
+        self._trained_as = "custom" if isinstance(self.preset, Preset) else self.preset, self.seed
         self._keep(model, clicks)
         return self
 
@@ -229,6 +199,8 @@ class PixelClassifier:
         sources, clicks = examples_of(images, labels, axes)
         present = {number for part in clicks for number in part.present}
         if self._model is None or not present <= set(self._model.classes):
+            if voxel_size is None:
+                voxel_size = self._trained_voxel_size(len(sources[0].shape_px))
             return self.fit(sources, clicks, voxel_size=voxel_size, progress=progress)
         check_trainable(clicks)
         check_same_kind(sources, self._model)
@@ -369,44 +341,6 @@ class PixelClassifier:
         constants = yield from as_progress(Progress("features", 0, 1), steps)
         return (yield from embed_image(head, source, constants, settings.postprocess))
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the model into one file, whole or not at all.
-
-        Parameters
-        ----------
-        path : path
-            By custom `NAME.clicktrain`.
-
-        Raises
-        ------
-        NotFittedError
-            If the classifier was not trained yet.
-        StorageError
-            If the file cannot be written.
-        """
-        content = pack(self.summary(), self._fitted().weights())
-        write_whole(Path(path), lambda beside: write_bytes(beside, content))
-
-    @classmethod
-    def load(cls, path: str | PathLike[str], *, device: DeviceName = "auto") -> Self:
-        """Read a model from a file.
-
-        Parameters
-        ----------
-        path : path
-        device : {"auto", "cpu", "cuda", "mps"}
-            Where to compute.
-
-        Raises
-        ------
-        StorageError
-            If the file cannot be read.
-        ModelFileError
-            If it is no model file of pixels, is damaged, or was written by a newer version.
-        """
-        summary, weights = unpack(read_bytes(path), str(path), ModelSummary)
-        return cls._restored(summary, weights, device, str(path))
-
     def summary(self) -> ModelSummary:
         """Say what the trained model is, as its file will.
 
@@ -415,14 +349,10 @@ class PixelClassifier:
         NotFittedError
             If the classifier was not trained yet.
         """
-        return summarise(
-            self._fitted(),
-            self._settings,
-            preset=self.preset,
-            seed=self.seed,
-            classes=self.class_infos,
-            clicks=self._trained_clicks,
-        )
+        model = self._fitted()
+        preset, seed = self._trained_as
+        infos, clicks = self.class_infos, self._trained_clicks
+        return summarise(model, self._settings, preset=preset, seed=seed, classes=infos, clicks=clicks)
 
     @property
     def classes_(self) -> IntArray:
@@ -443,41 +373,43 @@ class PixelClassifier:
     @classmethod
     def _restored(cls, summary: ModelSummary, weights: dict[str, Tensor], device: DeviceName, name: str) -> Self:
         settings = Preset(network=summary.architecture, training=summary.training, postprocess=summary.postprocess)
-        pretrained = settings.network.pretrained
-        position_encoding = settings.network.position_encoding
-        classifier = cls(
-            preset=settings,
-            seed=summary.seed,
-            device=device,
-            pretrained=pretrained,
-            position_encoding=position_encoding,
-        )
-        classifier.preset = summary.preset
+        network = settings.network
+        parts = {"pretrained": network.pretrained, "position_encoding": network.position_encoding}
+        preset = _named(summary.preset, settings)
+        classifier = cls(preset=preset, seed=summary.seed, device=device, **parts)
         classifier._model = PixelModel.restored(summary, weights, classifier._device, name)
+        classifier._settings, classifier._trained_as = settings, (summary.preset, summary.seed)
         classifier._trained_clicks = summary.clicks
         classifier.class_infos = summary.classes
         return classifier
 
     def _settings_for(self, ndim: int) -> Preset:
-        """Settings for images or for volumes; those of one's own are for one of them."""
-        if self._settings.network.ndim == ndim:
-            return self._settings
-        if self.preset == "custom":
-            raise ImageError(
-                f"image must be {kind_of(self._settings.network.ndim)} for these settings, got {kind_of(ndim)}. "
-                f"Make settings for it with `clicktrain.config.preset(name, ndim={ndim})`."
-            )
-        return presets.preset(
+        """Settings of a training from nothing, on images or on volumes; those of one's own are for one of them."""
+        settings = presets.preset(
             self.preset, pretrained=self.pretrained, ndim=ndim, position_encoding=self.position_encoding
         )
-
-    def _fitted(self) -> PixelModel:
-        if self._model is None:
-            raise NotFittedError(
-                "the classifier must be trained before it is used, got no training yet. Call fit first."
+        if settings.network.ndim != ndim:
+            raise ImageError(
+                f"image must be {kind_of(settings.network.ndim)} for these settings, got {kind_of(ndim)}. "
+                f"Make settings for it with `clicktrain.config.preset(name, ndim={ndim})`."
             )
-        return self._model
+        return settings
+
+    def _trained_voxel_size(self, ndim: int) -> tuple[float, ...] | None:
+        """Voxel size of the volumes that the model was trained on; none for images."""
+        return self._model.relative_voxel_size if self._model is not None and self._model.ndim == ndim == 3 else None
 
     def _keep(self, model: PixelModel, clicks: Sequence[Clicks]) -> None:
         self._model = model
         self._trained_clicks = count_clicks(clicks)
+
+
+def _named(name: SettingsName, settings: Preset) -> Any:
+    """Return the name of a preset that has these settings in this version too, or else the settings."""
+    network = settings.network
+    if name == "custom":
+        return settings
+    parts = {"pretrained": network.pretrained, "position_encoding": network.position_encoding}
+    now = presets.preset(name, ndim=network.ndim, **parts)
+    now = now.model_copy(update={"network": now.network.model_copy(update={"anisotropy": network.anisotropy})})
+    return name if now == settings else settings

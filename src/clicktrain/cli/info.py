@@ -33,7 +33,7 @@ def info(
 
 def _summary_of(model: Path) -> ModelSummary | ImageModelSummary:
     from clicktrain.api import ImageClassifier, PixelClassifier
-    from clicktrain.api.steps import read_bytes
+    from clicktrain.api.base import read_bytes
     from clicktrain.models.files import model_kind
 
     if model_kind(read_bytes(model), str(model)) == "pixel":

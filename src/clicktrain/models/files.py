@@ -1,11 +1,12 @@
-"""The model file `NAME.clicktrain`: a zip of safetensors weights and a JSON summary. No pickle, read or written."""
+"""The model file `NAME.clicktrain`: safetensors weights, with a JSON summary as metadata. No pickle, read or written.
+
+The summary begins with a checksum of all other bytes of the file, as safetensors has none.
+"""
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-import zlib
+from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,38 +19,48 @@ from clicktrain.errors import ModelFileError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FORMAT_VERSION", "model_kind", "pack", "unpack"]
+__all__ = ["FORMAT_VERSION", "model_kind", "pack", "sealed", "unpack"]
 
 S = TypeVar("S", bound=BaseModel)
 
-# 2 adds pretrained embedding, trees and what is done to a whole image; files of format 1 have none of these.
-# 3 adds volumes and the kind of model; older files are models of pixels of images.
-FORMAT_VERSION = 3
-_PIXEL = "pixel"
+# Up to 3, which ClickTrain 0.1 wrote, files were zip archives and held no trees but what to grow them from.
+FORMAT_VERSION = 4
 _KINDS = {
-    _PIXEL: "a model of pixels (PixelClassifier)",
+    "pixel": "a model of pixels (PixelClassifier)",
     "image": "a model of whole images (ImageClassifier)",
     "image_training": "a checkpoint of an ImageClassifier's training",
 }
-_SUMMARY = "summary.json"
-_WEIGHTS = "weights.safetensors"
+_SUMMARY, _CHECKSUM = "clicktrain", "checksum"
+# As the summary begins where it stands, as text in the JSON of safetensors.
+_BEGINNING = rb'"clicktrain":"{\"checksum\":\"'
+_UNSEALED = "0" * 64
 
 
 def pack(summary: BaseModel, weights: dict[str, Tensor]) -> bytes:
-    """Return the content of a model file.
+    """Return the content of a model file; the same for the same model.
 
     Parameters
     ----------
     summary : BaseModel
     weights : dict of str to Tensor
     """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        # A fixed time stamp: the same model gives the same bytes.
-        archive.writestr(zipfile.ZipInfo(_SUMMARY), summary.model_dump_json(indent=2))
-        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        archive.writestr(zipfile.ZipInfo(_WEIGHTS), save_tensors(plain))
-    return buffer.getvalue()
+    return sealed(summary.model_dump_json(), weights)
+
+
+def sealed(summary: str, weights: dict[str, Tensor]) -> bytes:
+    """Return the content of a file, given its summary as text of a JSON object.
+
+    Parameters
+    ----------
+    summary : str
+    weights : dict of str to Tensor
+    """
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    begun = f'{{"{_CHECKSUM}":"{_UNSEALED}",{summary.lstrip()[1:]}'
+    content = bytearray(save_tensors(plain, metadata={_SUMMARY: begun}))
+    place = _place_of_checksum(content)
+    content[place] = _checksum(content, place)
+    return bytes(content)
 
 
 def unpack(content: bytes, name: str, summary_type: type[S]) -> tuple[S, dict[str, Tensor]]:
@@ -71,15 +82,13 @@ def unpack(content: bytes, name: str, summary_type: type[S]) -> tuple[S, dict[st
     Raises
     ------
     ModelFileError
-        If it is no model file, is damaged, holds another kind of model, or was written by a newer version.
+        If it is no model file, is damaged, holds another kind of model, or was written by an older or newer version.
     """
-    summary_text, tensors = _open(content, name)
+    fields = _summary_fields(content, name)
+    _check_kind(fields, summary_type.model_fields["kind"].default, name)
     try:
-        fields = json.loads(summary_text)
-        _check_version(fields, name)
-        _check_kind(fields, summary_type.model_fields["kind"].default, name)
-        return summary_type.model_validate(fields), load_tensors(tensors)
-    except (ValidationError, SafetensorError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        return summary_type.model_validate(fields), load_tensors(content)
+    except (ValidationError, SafetensorError) as error:
         raise _damaged(name) from error
 
 
@@ -89,46 +98,60 @@ def model_kind(content: bytes, name: str) -> str:
     Raises
     ------
     ModelFileError
-        If it is no model file, is damaged, or was written by a newer version.
+        If it is no model file, is damaged, or was written by an older or newer version.
     """
+    return str(_summary_fields(content, name).get("kind"))
+
+
+def _summary_fields(content: bytes, name: str) -> dict[str, object]:
+    """Fields of the summary of a file that is whole and can be read by this version."""
+    _check_is_whole(content, name)
     try:
-        fields = json.loads(_open(content, name)[0])
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        fields = json.loads(header["__metadata__"][_SUMMARY])
+        del fields[_CHECKSUM]
+        version = int(fields["format_version"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(name) from error
-    _check_version(fields, name)
-    return str(fields.get("kind", _PIXEL))
+    if version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"`{name}` must be of format {FORMAT_VERSION}, got format {version}. Update ClickTrain to read it."
+        )
+    return dict(fields)
 
 
-def _open(content: bytes, name: str) -> tuple[bytes, bytes]:
-    if not content.startswith(b"PK"):
+def _check_is_whole(content: bytes, name: str) -> None:
+    if content.startswith(b"PK"):
+        raise ModelFileError(
+            f"`{name}` must be a model file of format {FORMAT_VERSION}, got a zip archive, as ClickTrain 0.1 wrote. "
+            "Train again with its clicks, or use ClickTrain 0.1."
+        )
+    place = _place_of_checksum(content)
+    if not place.start:
         raise ModelFileError(
             f"`{name}` must be a ClickTrain model file (NAME.clicktrain), got something else. "
             "Choose a file that ClickTrain saved."
         )
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return archive.read(_SUMMARY), archive.read(_WEIGHTS)
-    except KeyError as error:
-        raise ModelFileError(
-            f"`{name}` must be a ClickTrain model file (NAME.clicktrain), got another zip archive. "
-            "Choose a file that ClickTrain saved."
-        ) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise _damaged(name) from error
-
-
-def _check_version(fields: object, name: str) -> None:
-    version = fields.get("format_version") if isinstance(fields, dict) else None
-    if not isinstance(version, int):
+    if content[place] != _checksum(content, place):
         raise _damaged(name)
-    if version > FORMAT_VERSION:
-        raise ModelFileError(
-            f"`{name}` must be of format {FORMAT_VERSION} or older, got format {version}. Update ClickTrain to read it."
-        )
+
+
+def _place_of_checksum(content: bytes | bytearray) -> slice:
+    """Where the checksum stands; begins at 0 if nowhere."""
+    start = content.find(_BEGINNING)
+    return slice(0, 0) if start < 0 else slice(start + len(_BEGINNING), start + len(_BEGINNING) + len(_UNSEALED))
+
+
+def _checksum(content: bytes | bytearray, place: slice) -> bytes:
+    """SHA-256 of all bytes but the checksum itself, as text."""
+    view = memoryview(content)
+    digest = sha256(view[: place.start])
+    digest.update(view[place.stop :])
+    return digest.hexdigest().encode()
 
 
 def _check_kind(fields: dict[str, object], wanted: str, name: str) -> None:
-    kind = fields.get("kind", _PIXEL)
+    kind = fields.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise _damaged(name)
     if kind != wanted:

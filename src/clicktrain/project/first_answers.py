@@ -9,6 +9,7 @@ import numpy as np
 
 from clicktrain.inference.pixels.summaries import class_numbers, confidence
 from clicktrain.project.values import Prediction
+from clicktrain.project.work import options_of
 
 if TYPE_CHECKING:
     from clicktrain.annotations.clicks import Clicks
@@ -52,7 +53,8 @@ class FirstAnswers:
         clicks : Clicks
         """
         # All presets take an image in alike; settings of one's own may do it otherwise.
-        key = image, classifier.position_encoding, classifier.preset == "custom"
+        made_with = options_of(classifier)
+        key = image, made_with.position_encoding, made_with.preset == "custom"
         taken_in = self._taken_in
         if taken_in is None or taken_in[0] != key:
             taken_in = key, classifier.look(image.array, axes=image.axes, progress=task.report)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clicktrain.annotations.clicks import Clicks
-    from clicktrain.config import ClassInfo, PresetName, SettingsName
+    from clicktrain.config import ClassInfo, Preset, PresetName
     from clicktrain.config.summaries import ModelSummary
     from clicktrain.progress import ProgressCallback
     from clicktrain.types import FloatArray, IntArray
@@ -27,7 +27,7 @@ class Look(Protocol):
 class Classifier(Protocol):
     """A trainable classifier of pixels; work that is stopped or fails leaves it as it was."""
 
-    preset: SettingsName
+    preset: PresetName | Preset
     position_encoding: bool
 
     def __init__(self, *, preset: PresetName, position_encoding: bool) -> None: ...
@@ -57,7 +57,7 @@ class Classifier(Protocol):
     ) -> Self:
         """Learn from nothing."""
 
-    def partial_fit(
+    def continue_fit(
         self,
         images: Any,
         labels: Clicks,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clicktrain.config import Preset
 from clicktrain.errors import ClicksError
 from clicktrain.inference.pixels.summaries import class_numbers, confidence
 from clicktrain.project.values import ClassifierOptions, Prediction, TrainingReport
@@ -34,7 +35,7 @@ def learn(task: Task, classifier: Classifier, image: ImageInput, clicks: Clicks,
 
     start = perf_counter()
     go_on = resume and known_classes(classifier) == clicks.present
-    fit = classifier.partial_fit if go_on else classifier.fit
+    fit = classifier.continue_fit if go_on else classifier.fit
     fit(image.array, clicks, axes=image.axes, spacing=image.spacing, progress=on_progress)
     seconds = perf_counter() - start
     return TrainingReport(len(clicks), seconds, losses[-1] if losses else None, classifier.summary())
@@ -77,7 +78,10 @@ def trainable(clicks: Clicks | None, image: ImageInput, table: ClassTable) -> Cl
 
 def options_of(classifier: Classifier) -> ClassifierOptions:
     """Return what `classifier` was made with."""
-    return ClassifierOptions(classifier.preset, classifier.position_encoding)
+    preset, with_codes = classifier.preset, classifier.position_encoding
+    if isinstance(preset, Preset):
+        return ClassifierOptions("custom", with_codes or preset.network.position_encoding)
+    return ClassifierOptions(preset, with_codes)
 
 
 def options_for(image: ImageInput, wanted: ClassifierOptions) -> ClassifierOptions:

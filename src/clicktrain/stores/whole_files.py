@@ -38,7 +38,7 @@ _REASONS = {
 }
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file so that `path` is, at every moment, absent, as before, or whole.
 
     Parameters
@@ -60,7 +60,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         remove(made)
 
 
-def write_beside(path: Path, write: Callable[[Path], None]) -> Path:
+def write_beside(path: Path, write: Callable[[Path], object]) -> Path:
     """Write what shall be at `path` beside it; `move_into_place` is all that is left to do.
 
     Returns

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import zipfile
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 
 from clicktrain import ImageClassifier
 from clicktrain.errors import CancelledError, ModelFileError, StorageError
@@ -51,8 +51,8 @@ def assert_same_model(one: ImageClassifier, other: ImageClassifier) -> None:
 
 
 def position(path: Path) -> dict:
-    with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read("summary.json"))
+    with safe_open(path, "pt") as file:
+        return json.loads(file.metadata()["clicktrain"])
 
 
 def test_a_training_that_was_killed_goes_on_as_if_undisturbed(tmp_path) -> None:

@@ -79,7 +79,7 @@ def write_state(path: Path, state: TrainingState) -> None:
     for number, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"{_OPTIMIZER}{number}.{name}": tensor for name, tensor in moments.items()}
     content = pack(state.position, tensors)
-    write_whole(path, lambda beside: _write(beside, content))
+    write_whole(path, lambda beside: beside.write_bytes(content))
 
 
 def read_state(path: Path, state: TrainingState) -> bool:
@@ -136,7 +136,3 @@ def _restore_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)

@@ -143,7 +143,7 @@ def _with_heads(model: PixelModel, data: TrainingData, settings: Preset) -> Gene
     """Fit what needs no gradient steps, anew each time: it costs less than to go on."""
     yield Progress("training", 0, settings.training.steps)
     pixels, trees = data.pixels, settings.network.trees
-    forest = Forest(pixels.features.cpu().numpy(), pixels.targets.numpy(), n_trees=trees) if trees else None
+    forest = Forest.grown(pixels.features.cpu().numpy(), pixels.targets.numpy(), n_trees=trees) if trees else None
     embedded = model.embedded
     if embedded is not None and pixels.embeddings is not None:
         embedded = embedded.fitted(pixels.embeddings, pixels.targets, len(model.classes))

@@ -80,6 +80,10 @@ class FittedImageModel:
         """Return what an image's intensities are scaled with, given its own statistics."""
         return self.statistics if self.config.scaling == "model" else own
 
+    def weights(self) -> dict[str, Tensor]:
+        """All numbers that a model file keeps, by name."""
+        return dict(self.net.state_dict())
+
     @classmethod
     def restored(
         cls, summary: ImageModelSummary, weights: dict[str, Tensor], device: torch.device, name: str

@@ -26,7 +26,7 @@ __all__ = ["PixelModel"]
 
 _EMBEDDING = "embedding."
 _HEAD = "head.coefficients"
-_FEATURES, _TARGETS = "forest.features", "forest.targets"
+_FOREST = "forest."
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,12 +119,11 @@ class PixelModel:
         """All numbers that a model file keeps, by name."""
         weights: dict[str, Tensor] = dict(self.net.state_dict())
         if self.embedded is not None:
-            pretrained = self.embedded.embedding.state_dict()
-            weights |= {f"{_EMBEDDING}{name}": value for name, value in pretrained.items()}
+            embedding = self.embedded.embedding.state_dict()
+            weights |= {f"{_EMBEDDING}{name}": value for name, value in embedding.items()}
             weights[_HEAD] = self.embedded.coefficients
         if self.forest is not None:
-            weights[_FEATURES] = torch.from_numpy(self.forest.features)
-            weights[_TARGETS] = torch.from_numpy(self.forest.targets)
+            weights |= {f"{_FOREST}{name}": value for name, value in self.forest.tensors().items()}
         return weights
 
     @classmethod
@@ -145,10 +144,10 @@ class PixelModel:
         )
         weights = dict(weights)
         try:
-            forest = _restored_forest(summary, weights)
+            forest = _restored_forest(net, summary, weights)
             embedded = _restored_head(net, summary, weights, device)
             net.load_state_dict(weights)
-        except (RuntimeError, KeyError, ValueError) as error:
+        except (RuntimeError, KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"`{name}` must hold the weights of its architecture, got others. Use a copy of it or train again."
             ) from error
@@ -158,15 +157,12 @@ class PixelModel:
         return replace(model, postprocess=summary.postprocess)
 
 
-def _restored_forest(summary: ModelSummary, weights: dict[str, Tensor]) -> Forest | None:
-    """Grow the trees again, taking their examples out of `weights`."""
+def _restored_forest(net: PixelNet, summary: ModelSummary, weights: dict[str, Tensor]) -> Forest | None:
     trees = summary.architecture.trees
     if not trees:
         return None
-    features, targets = weights.pop(_FEATURES).numpy(), weights.pop(_TARGETS).numpy()
-    if sorted(set(targets.tolist())) != list(range(len(summary.classes))):
-        raise ValueError("there must be examples of every class")
-    return Forest(features, targets, n_trees=trees)
+    n_classes, n_features = len(summary.classes), net.feature_channels
+    return Forest.restored(_taken(weights, _FOREST), n_trees=trees, n_classes=n_classes, n_features=n_features)
 
 
 def _restored_head(
@@ -174,10 +170,15 @@ def _restored_head(
 ) -> EmbeddedHead | None:
     if not summary.architecture.pretrained:
         return None
-    names = [name for name in weights if name.startswith(_EMBEDDING)]
-    embedding = Embedding.of({name.removeprefix(_EMBEDDING): weights.pop(name) for name in names})
+    embedding = Embedding.of(_taken(weights, _EMBEDDING))
     coefficients = weights.pop(_HEAD)
     wanted = (len(summary.classes), embedding.trunk.out_channels + net.code_channels + 1)
     if tuple(coefficients.shape) != wanted:
         raise ValueError(f"the head must be of shape {wanted}")
     return EmbeddedHead.of(embedding.to(device), coefficients.to(device))
+
+
+def _taken(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Take what has a prefix out of `weights`, and the prefix away."""
+    names = [name for name in weights if name.startswith(prefix)]
+    return {name.removeprefix(prefix): weights.pop(name) for name in names}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["count_clicks", "library_versions", "summarise"]
 
-_LIBRARIES = ("napari-clicktrain", "torch", "numpy")
+_LIBRARIES = ("napari-clicktrain", "torch", "numpy", "scikit-learn")
 
 
 def summarise(
