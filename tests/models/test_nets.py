@@ -50,9 +50,8 @@ def test_network_that_chooses_channels_is_one_exact_patch_classifier(k: int, lev
     member = build_network(config, in_channels=2, n_classes=3, seed=1).local_nets[0].double().eval()
     dense = densify(member, fov=member.fov_px)
     features = torch.randn(1, 28, dense.fov[0] + 4, dense.fov[1] + 3).double()
-    torch.testing.assert_close(dense(features, "dense"), dense(features, "patches"), atol=1e-10, rtol=0)
-    *_, last = dense.refine(features)
-    torch.testing.assert_close(last.scores, dense(features, "patches"), atol=1e-10, rtol=0)
+    for strategy in ("dense", "fragments"):
+        torch.testing.assert_close(dense(features, strategy), dense(features, "patches"), atol=1e-10, rtol=0)
 
 
 def test_plain_network_has_the_weights_that_it_had_without_the_choice() -> None:
