@@ -13,7 +13,7 @@ from clicktrain.errors import ClickTrainError, is_out_of_memory
 from clicktrain.geometry.region import Region
 from clicktrain.geometry.schedule import TileSchedule, even_tile
 from clicktrain.inference.pixels.constants import measure_constants, read_window
-from clicktrain.inference.pixels.postprocess import class_weights, weigh
+from clicktrain.inference.pixels.postprocess import class_weights, reach_px, weigh
 from clicktrain.inference.pixels.region import classify_window, region_to_read
 from clicktrain.progress import Progress, as_progress
 
@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 __all__ = ["LEAST_TILE_PX", "predict_image", "tile_shape"]
 
 # By number of axes. What is computed beyond a tile's border, by the embedding above all, costs less the larger it is.
-_TILE_PX = {2: (512, 512), 3: (32, 128, 128)}
-# What tiles may shrink to where memory runs out; their surroundings are larger than that.
+_LARGEST_PX = {2: (1024, 1024), 3: (32, 192, 192)}
+# Smaller ones would be nearly all surroundings; so they are only where memory runs out, down to the second numbers.
+_SMALLEST_PX = {2: (128, 128), 3: (16, 48, 48)}
 LEAST_TILE_PX = {2: (16, 16), 3: (8, 16, 16)}
-# Features of a whole tile; images of many channels get smaller tiles.
-_FEATURE_BYTES = 1 << 28
+# What the work on a tile takes, measured with one thread: some in any case, some per pixel, most of it for the trunk of
+# the embedding, and some per pixel and feature.
+_FIXED_BYTES, _PIXEL_BYTES, _FEATURE_BYTES = 150_000_000, 230, 8
+_USUAL_BYTES = 800_000_000
 # Of images up to this size the shares of the classes are those of all pixels; of larger ones those of squares all over
 # the image, so many along each axis and so wide.
 _WHOLE_PX = 1 << 22
@@ -99,15 +102,31 @@ def predict_image(
 
 
 def tile_shape(model: PixelModel, shape_px: Sequence[int], memory_bytes: int | None = None) -> tuple[int, ...]:
-    """Shape of the tiles that an image is cut into: the largest whose features are kept, as even as can be."""
-    sides = list(_TILE_PX[model.ndim])
+    """Shape of the tiles that an image is cut into, as even as can be.
 
-    def needed_bytes() -> int:
-        return 4 * model.net.feature_channels * math.prod(n + f for n, f in zip(sides, model.local_fov, strict=True))
+    Parameters
+    ----------
+    model : PixelModel
+    shape_px : sequence of int
+    memory_bytes : int, optional
+        What the work on a tile may take; the largest tile that fits is taken, up to one beyond which little is gained.
+    """
+    room_bytes = (memory_bytes or _USUAL_BYTES) - _FIXED_BYTES
+    sides = list(_LARGEST_PX[model.ndim])
+    each_bytes = _PIXEL_BYTES + _FEATURE_BYTES * model.net.feature_channels
+    smallest = _SMALLEST_PX[model.ndim]
+    while each_bytes * _worked_px(model, sides) > room_bytes and sides > list(smallest):
+        axis = max(range(model.ndim), key=lambda axis: sides[axis] / smallest[axis])
+        sides[axis] = max(smallest[axis], sides[axis] * 7 // 8)
+    multiples = LEAST_TILE_PX[model.ndim]
+    sides = [max(step, side // step * step) for side, step in zip(sides, multiples, strict=True)]
+    return even_tile(shape_px, sides, multiples)
 
-    while needed_bytes() > _FEATURE_BYTES and max(sides) > min(LEAST_TILE_PX[model.ndim]):
-        sides[sides.index(max(sides))] //= 2
-    return even_tile(shape_px, sides, LEAST_TILE_PX[model.ndim])
+
+def _worked_px(model: PixelModel, sides: Sequence[int]) -> int:
+    """Pixels of a tile with what its postprocessing and local network look at around it."""
+    around = reach_px(model.postprocess, model.relative_voxel_size)
+    return math.prod(n + 2 * r + f for n, r, f in zip(sides, around, model.local_fov, strict=True))
 
 
 def _predict_at_once(
