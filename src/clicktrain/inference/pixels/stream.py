@@ -37,7 +37,7 @@ _SMALLEST_PX = {2: (128, 128), 3: (16, 48, 48)}
 LEAST_TILE_PX = {2: (16, 16), 3: (8, 16, 16)}
 # What the work on a tile takes, measured with one thread: some in any case, some per pixel, most of it for the trunk of
 # the embedding, and some per pixel and feature.
-_FIXED_BYTES, _PIXEL_BYTES, _FEATURE_BYTES = 150_000_000, 230, 8
+_FIXED_BYTES, _PIXEL_BYTES, _FEATURE_BYTES = 220_000_000, 260, 8
 _USUAL_BYTES = 800_000_000
 # Of images up to this size the shares of the classes are those of all pixels; of larger ones those of squares all over
 # the image, so many along each axis and so wide.
