@@ -1,4 +1,4 @@
-"""Whether it pays to go on: more strokes with `partial_fit` beside training anew, on one image and on a second one.
+"""Whether it pays to go on: more strokes with `continue_fit` beside training anew, on one image and on a second one.
 
 python benchmarks/more_clicks.py --data FOLDER --json OUT [--quick] [--sets NAME ...]
 
@@ -45,7 +45,7 @@ def rows_of(name: str, examples: Sequence[Example]) -> Iterator[dict[str, Any]]:
     started = PixelClassifier().fit(images[0], first, axes=axes)
     ways = {
         "first strokes": lambda: PixelClassifier().fit(images[0], first, axes=axes),
-        "more strokes, going on": lambda: started.partial_fit(images[0], both, axes=axes),
+        "more strokes, going on": lambda: started.continue_fit(images[0], both, axes=axes),
         "more strokes, anew": lambda: PixelClassifier().fit(images[0], both, axes=axes),
         "still more on that image": lambda: PixelClassifier().fit(images[0], still, axes=axes),
         "as many more on a second image": lambda: PixelClassifier().fit(images, [both, elsewhere], axes=axes),

@@ -25,7 +25,7 @@ class FakeClassifier:
 
     started = threading.Event()
     go_on = threading.Event()
-    looks = False
+    embeds = False
     # What every one of them says it chose.
     selected: tuple[SelectedChannels, ...] = ()
     binning = 1
@@ -43,7 +43,7 @@ class FakeClassifier:
     def reset(cls) -> None:
         cls.started.clear()
         cls.go_on.set()
-        cls.looks, cls.error, cls.selected, cls.binning = False, None, (), 1
+        cls.embeds, cls.error, cls.selected, cls.binning = False, None, (), 1
         cls.calls.clear()
 
     def clone(self, *, preset, position_encoding):
@@ -55,12 +55,12 @@ class FakeClassifier:
             raise NotFittedError("not fitted")
         return np.array(sorted(self.means), np.int64)
 
-    def fit(self, images, labels, *, axes=None, spacing=None, progress=None):
+    def fit(self, images, labels, *, axes=None, voxel_size=None, progress=None):
         self.calls.append("fit")
         return self._learn(images, labels, progress)
 
-    def partial_fit(self, images, labels, *, axes=None, spacing=None, progress=None):
-        self.calls.append("partial_fit")
+    def continue_fit(self, images, labels, *, axes=None, voxel_size=None, progress=None):
+        self.calls.append("continue_fit")
         return self._learn(images, labels, progress)
 
     def _learn(self, image, clicks, progress):
@@ -75,12 +75,12 @@ class FakeClassifier:
         self.means = {number: float(values[clicks.classes == number].mean()) for number in clicks.present}
         return self
 
-    def look(self, image, *, axes=None, progress=None):
-        if not self.looks:
+    def embed(self, image, *, axes=None, progress=None):
+        if not self.embeds:
             return None
-        self.calls.append("look")
+        self.calls.append("embed")
         progress(Progress("features", 0, 1))
-        return FakeLook(np.asarray(image))
+        return FakeEmbedding(np.asarray(image))
 
     def predict_proba(self, image, *, axes=None, progress=None):
         self.calls.append("predict")
@@ -127,13 +127,13 @@ class FakeClassifier:
         return loaded
 
 
-class FakeLook:
+class FakeEmbedding:
     """Says that every pixel is of the first class."""
 
     def __init__(self, image) -> None:
         self.image = image
 
-    def predict_proba(self, clicks):
+    def segment(self, clicks):
         answer = np.zeros((len(clicks.present), *self.image.shape), np.float32)
         answer[0] = 1
         return answer

@@ -131,19 +131,19 @@ def test_an_image_without_clicks_may_be_among_several() -> None:
 def test_going_on_with_more_strokes_is_no_worse() -> None:
     model = fast().fit(IMAGE, strokes(TRUTH, rows=(20,)))
     before = (model.predict(IMAGE) == TRUTH).mean()
-    model.partial_fit(IMAGE, LABELS)
+    model.continue_fit(IMAGE, LABELS)
     assert (model.predict(IMAGE) == TRUTH).mean() >= before - 0.01
 
 
 def test_going_on_from_nothing_is_a_fit(fitted: PixelClassifier) -> None:
-    assert same_weights(fast().partial_fit(IMAGE, LABELS), fitted)
+    assert same_weights(fast().continue_fit(IMAGE, LABELS), fitted)
 
 
 def test_a_new_class_in_partial_fit_is_learned() -> None:
     model = fast().fit(IMAGE, LABELS)
     labels = LABELS.copy()
     labels[80, 50:60] = 3
-    assert model.partial_fit(IMAGE, labels).classes_.tolist() == [1, 2, 3]
+    assert model.continue_fit(IMAGE, labels).classes_.tolist() == [1, 2, 3]
 
 
 def test_saved_and_loaded_gives_the_same_answer(fitted: PixelClassifier, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_saved_and_loaded_gives_the_same_answer(fitted: PixelClassifier, tmp_pat
 
 def test_a_loaded_model_goes_on_training(fitted: PixelClassifier, tmp_path: Path) -> None:
     fitted.save(tmp_path / "model.clicktrain")
-    loaded = PixelClassifier.load(tmp_path / "model.clicktrain").partial_fit(IMAGE, LABELS)
+    loaded = PixelClassifier.load(tmp_path / "model.clicktrain").continue_fit(IMAGE, LABELS)
     assert (loaded.predict(IMAGE) == TRUTH).mean() > 0.95
 
 
@@ -191,7 +191,7 @@ def test_a_cancelled_training_leaves_everything_as_it_was(stop_at: int) -> None:
         if calls > stop_at:
             raise CancelledError("stopped")
 
-    for method in (model.fit, model.partial_fit):
+    for method in (model.fit, model.continue_fit):
         calls = 0
         with pytest.raises(CancelledError):
             method(IMAGE, 3 - LABELS * (LABELS > 0), progress=stop)
@@ -230,7 +230,7 @@ def test_bad_input_keeps_what_was_trained(fitted: PixelClassifier) -> None:
 def test_going_on_with_one_class_is_refused_and_forgets_nothing(fitted: PixelClassifier) -> None:
     before = fitted.predict_proba(IMAGE)
     with pytest.raises(ClicksError, match="at least two classes, got only class 2"):
-        fitted.partial_fit(IMAGE, LABELS * (LABELS == 2))
+        fitted.continue_fit(IMAGE, LABELS * (LABELS == 2))
     np.testing.assert_array_equal(fitted.predict_proba(IMAGE), before)
 
 
@@ -345,11 +345,11 @@ def test_with_and_without_what_was_learned_before(pretrained: bool, tmp_path) ->
     loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
     assert loaded.pretrained == pretrained
     np.testing.assert_array_equal(loaded.predict_proba(IMAGE), model.predict_proba(IMAGE))
-    assert (loaded.partial_fit(IMAGE, LABELS).predict(IMAGE) == TRUTH).mean() > 0.9
+    assert (loaded.continue_fit(IMAGE, LABELS).predict(IMAGE) == TRUTH).mean() > 0.9
 
 
 def test_a_model_that_went_on_training_is_loaded_as_it_was_saved(tmp_path) -> None:
-    model = fast().fit(IMAGE, LABELS).partial_fit(IMAGE, LABELS)
+    model = fast().fit(IMAGE, LABELS).continue_fit(IMAGE, LABELS)
     model.save(tmp_path / "m.clicktrain")
     loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
     np.testing.assert_array_equal(loaded.predict_proba(IMAGE), model.predict_proba(IMAGE))

@@ -62,7 +62,7 @@ def test_a_first_look_knows_it_as_well(organ, drawn):
     clicks = Clicks.of(drawn, organ[1].shape)
     right = {}
     for position_encoding in (False, True):
-        answer = fast(position_encoding).look(organ[0]).predict_proba(clicks)
+        answer = fast(position_encoding).embed(organ[0]).segment(clicks)
         right[position_encoding] = float((answer.argmax(0) + 1 == organ[1])[organ[1] > 1].mean())
     assert right[True] > right[False] + 0.1
 
@@ -101,7 +101,7 @@ def test_a_saved_model_gives_the_same_answer(told, tmp_path):
 def test_going_on_keeps_it(told):
     image, truth = told[1], two_textures(160)[1]
     again = fast(True).fit(image, strokes(truth))
-    again.partial_fit(image, strokes(truth, rows=(20, 60, 100)))
+    again.continue_fit(image, strokes(truth, rows=(20, 60, 100)))
     assert again.summary().architecture.position_encoding
     assert (again.predict(image) == truth).mean() > 0.9
 

@@ -52,7 +52,7 @@ def test_a_model_trained_here_answers_the_same_there(tmp_path: Path) -> None:
 
 def test_training_goes_on_and_learns_from_several_images() -> None:
     model = PixelClassifier(preset="fast", device=DEVICE).fit([IMAGE, IMAGE[::-1]], [LABELS, LABELS[::-1]])
-    model.partial_fit([IMAGE, IMAGE[::-1]], [strokes(TRUTH, rows=(20, 40, 60)), LABELS[::-1]])
+    model.continue_fit([IMAGE, IMAGE[::-1]], [strokes(TRUTH, rows=(20, 40, 60)), LABELS[::-1]])
     assert (model.predict(IMAGE) == TRUTH).mean() > 0.95
 
 
@@ -71,8 +71,8 @@ def test_some_channels_are_chosen_there_as_well() -> None:
 
 
 def test_the_first_answer_is_that_of_the_processor() -> None:
-    looks = [PixelClassifier(preset="auto", device=name).look(IMAGE) for name in (DEVICE, "cpu")]
-    there, here = (look.predict_proba(Clicks.from_labels(LABELS)) for look in looks)
+    looks = [PixelClassifier(preset="auto", device=name).embed(IMAGE) for name in (DEVICE, "cpu")]
+    there, here = (look.segment(Clicks.from_labels(LABELS)) for look in looks)
     assert_alike(there, here)
 
 

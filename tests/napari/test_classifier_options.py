@@ -109,9 +109,9 @@ def test_in_live_a_choice_takes_effect_at_once_and_strokes_go_on(viewer, clicked
     finish(clicked)
     assert in_use(clicked).preset == "fast"
     viewer.layers["strokes"].data_setitem((np.array([9]), np.array([1])), 1)
-    qtbot.waitUntil(lambda: "partial_fit" in FakeClassifier.calls)
+    qtbot.waitUntil(lambda: "continue_fit" in FakeClassifier.calls)
     finish(clicked)
-    assert FakeClassifier.calls == ["fit", "predict", "fit", "predict", "partial_fit", "predict"]
+    assert FakeClassifier.calls == ["fit", "predict", "fit", "predict", "continue_fit", "predict"]
 
 
 def test_cancelling_keeps_the_classifier_and_the_choice(clicked, finish):

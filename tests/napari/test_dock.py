@@ -45,7 +45,7 @@ def test_training_shows_classes_and_confidence(viewer, clicked, halves, finish):
 
 
 def test_a_first_answer_is_shown_while_the_training_goes_on(viewer, clicked, classifier, halves, finish, qtbot):
-    classifier.looks = True
+    classifier.embeds = True
     classifier.go_on.clear()
     clicked.controls.train.click()
     qtbot.waitUntil(lambda: "halves classes" in viewer.layers)
@@ -174,9 +174,9 @@ def test_live_learns_on_after_every_stroke(viewer, clicked, classifier, finish, 
     clicked.controls.live.setChecked(True)
     finish(clicked)
     viewer.layers["strokes"].data_setitem((np.array([9]), np.array([1])), 1)
-    qtbot.waitUntil(lambda: "partial_fit" in classifier.calls)
+    qtbot.waitUntil(lambda: "continue_fit" in classifier.calls)
     finish(clicked)
-    assert classifier.calls == ["fit", "predict", "partial_fit", "predict"]
+    assert classifier.calls == ["fit", "predict", "continue_fit", "predict"]
 
 
 def test_live_waits_quietly_for_a_second_class(viewer, dock, halves, notes, qtbot):

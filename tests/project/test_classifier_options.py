@@ -68,7 +68,7 @@ def test_live_goes_on_with_the_new_classifier(trained):
     new = in_use(trained)
     train(trained, resume=True)
     assert in_use(trained) is new
-    assert FakeClassifier.calls == ["fit", "predict", "partial_fit", "predict"]
+    assert FakeClassifier.calls == ["fit", "predict", "continue_fit", "predict"]
 
 
 def test_choosing_what_there_is_already_goes_on(trained):
@@ -77,7 +77,7 @@ def test_choosing_what_there_is_already_goes_on(trained):
     trained.set_options(ClassifierOptions())
     train(trained, resume=True)
     assert in_use(trained) is before
-    assert FakeClassifier.calls == ["partial_fit", "predict"]
+    assert FakeClassifier.calls == ["continue_fit", "predict"]
 
 
 def test_the_present_classifier_predicts_and_is_saved_until_then(trained, record, tmp_path):
@@ -139,7 +139,7 @@ def test_a_loaded_model_brings_its_options_and_is_gone_on_with(trained, tmp_path
     loaded = in_use(trained)
     train(trained, resume=True)
     assert in_use(trained) is loaded
-    assert FakeClassifier.calls == ["partial_fit", "predict"]
+    assert FakeClassifier.calls == ["continue_fit", "predict"]
     trained.set_options(FAST)
     train(trained, resume=True)
     assert in_use(trained).preset == "fast"
@@ -154,22 +154,22 @@ def test_settings_of_ones_own_cannot_be_had_anew(trained, record):
 
 
 def test_an_image_is_taken_in_anew_where_the_context_is_another(trained):
-    FakeClassifier.looks = True
+    FakeClassifier.embeds = True
     looks = []
     for options in (ClassifierOptions(), FAST, PLACED, PLACED, ClassifierOptions("fast", True), FAST):
         trained.set_options(options)
         train(trained)
-        looks.append(FakeClassifier.calls.count("look"))
+        looks.append(FakeClassifier.calls.count("embed"))
     assert looks == [1, 1, 2, 2, 2, 3]
 
 
 def test_a_loaded_model_takes_the_image_in_itself(trained, tmp_path):
-    FakeClassifier.looks = True
+    FakeClassifier.embeds = True
     train(trained)
     trained.load_model(write_model(tmp_path / "m.model", "auto"))
     assert trained.wait(10)
     train(trained)
-    assert FakeClassifier.calls.count("look") == 2
+    assert FakeClassifier.calls.count("embed") == 2
 
 
 def test_in_a_volume_the_place_does_not_count(trained, image, clicks):

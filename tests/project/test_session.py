@@ -33,7 +33,7 @@ def test_training_then_predicting_classifies_every_pixel(ready, record, image):
 
 
 def test_first_answer_comes_before_training_has_ended(ready, record, classifier, image):
-    classifier.looks = True
+    classifier.embeds = True
     classifier.go_on.clear()
     ready.train_and_predict()
     assert classifier.started.wait(10)
@@ -47,18 +47,18 @@ def test_first_answer_comes_before_training_has_ended(ready, record, classifier,
 
 
 def test_an_image_is_taken_in_once(ready, record, classifier, image):
-    classifier.looks = True
+    classifier.embeds = True
     for _ in range(2):
         ready.train_and_predict()
         assert ready.wait(10)
-    assert classifier.calls.count("look") == 1
+    assert classifier.calls.count("embed") == 1
     assert len(record.of("preview_ready")) == 2
     clicks = ready.clicks
     ready.set_image(image.copy(), "YX", "another")
     ready.set_clicks(clicks)
     ready.train_and_predict()
     assert ready.wait(10)
-    assert classifier.calls.count("look") == 2
+    assert classifier.calls.count("embed") == 2
 
 
 def test_training_alone_predicts_nothing(ready, record, classifier):
@@ -85,7 +85,7 @@ def test_resuming_goes_on_with_the_same_classes_and_starts_anew_with_others(read
     ready.set_clicks(Clicks(clicks.positions_px, np.array([1, 3, 2]), clicks.shape_px))
     ready.train_and_predict(resume=True)
     assert ready.wait(10)
-    assert [call for call in classifier.calls if call != "predict"] == ["fit", "partial_fit", "fit"]
+    assert [call for call in classifier.calls if call != "predict"] == ["fit", "continue_fit", "fit"]
 
 
 def test_stale_prediction_is_dropped(ready, record, classifier, clicks):

@@ -10,8 +10,8 @@ import numpy as np
 from clicktrain import config as presets
 from clicktrain.annotations.clicks import check_trainable
 from clicktrain.api.inputs import check_same_kind, examples_of, image_tensor, kind_of
-from clicktrain.api.spacing import with_spacing
 from clicktrain.api.steps import check_seed, read_bytes, write_bytes
+from clicktrain.api.voxel_size import with_voxel_size
 from clicktrain.config import (
     ClassInfo,
     DeviceName,
@@ -147,7 +147,7 @@ class PixelClassifier:
         labels: AnyArray | Clicks | Sequence[AnyArray | Clicks],
         *,
         axes: str | None = None,
-        spacing: Sequence[float] | None = None,
+        voxel_size: Sequence[float] | None = None,
         progress: ProgressCallback | None = None,
     ) -> Self:
         """Train from nothing on the clicked pixels of one or several images, or volumes.
@@ -160,9 +160,9 @@ class PixelClassifier:
             0 is unlabelled, classes count from 1.
         axes : str, optional
             Axis names of the images, such as "CYX" or "ZYX". Not needed for (Y, X) and for (Y, X, 3) or (Y, X, 4).
-        spacing : sequence of three float, optional
-            Distance of a volume's neighbouring pixels along z, y and x, in any unit; volumes to predict should have the
-            same. All axes alike by custom.
+        voxel_size : sequence of three float, optional
+            Size of a voxel along z, y and x, in any unit; volumes to predict should have the
+            same. All axes alike by default.
         progress : callable of one Progress, optional
             Called between all steps. If it raises, training stops and the classifier is as it was before.
 
@@ -185,19 +185,19 @@ class PixelClassifier:
         """
         tensors, clicks = examples_of(images, labels, axes, self._device)
         check_trainable(clicks)
-        settings = with_spacing(self._settings_for(tensors[0].ndim - 1), spacing)
+        settings = with_voxel_size(self._settings_for(tensors[0].ndim - 1), voxel_size)
         model = run_to_end(fit_model(tensors, clicks, settings, seed=self.seed), progress)
         self._settings = settings
         self._keep(model, clicks)
         return self
 
-    def partial_fit(
+    def continue_fit(
         self,
         images: AnyArray | Sequence[AnyArray],
         labels: AnyArray | Clicks | Sequence[AnyArray | Clicks],
         *,
         axes: str | None = None,
-        spacing: Sequence[float] | None = None,
+        voxel_size: Sequence[float] | None = None,
         progress: ProgressCallback | None = None,
     ) -> Self:
         """Go on training, with fewer steps than `fit`; the first call, and one that brings a new class, is a `fit`.
@@ -207,8 +207,8 @@ class PixelClassifier:
 
         Parameters
         ----------
-        images, labels, axes, spacing, progress
-            As for `fit`; the spacing stays that of the `fit` which is gone on from.
+        images, labels, axes, voxel_size, progress
+            As for `fit`; the voxel size stays that of the `fit` which is gone on from.
 
         Returns
         -------
@@ -223,7 +223,7 @@ class PixelClassifier:
         tensors, clicks = examples_of(images, labels, axes, self._device)
         present = {number for part in clicks for number in part.present}
         if self._model is None or not present <= set(self._model.classes):
-            return self.fit(images, labels, axes=axes, spacing=spacing, progress=progress)
+            return self.fit(images, labels, axes=axes, voxel_size=voxel_size, progress=progress)
         check_trainable(clicks)
         check_same_kind(tensors, self._model)
         seed = self.seed + sum(len(part) for part in clicks)
@@ -284,7 +284,7 @@ class PixelClassifier:
         """
         return class_numbers(self.predict_proba(image, axes=axes, progress=progress), self.classes_)
 
-    def look(
+    def embed(
         self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
     ) -> FirstLook | VolumeLook | None:
         """Embed an image, so that its clicks can be answered within a blink, before any training.
@@ -299,7 +299,7 @@ class PixelClassifier:
         Returns
         -------
         FirstLook, VolumeLook or None
-            `look.predict_proba(clicks)` answers; None without a pretrained part, or where the embedding of all pixels
+            `embedding.segment(clicks)` answers; None without a pretrained part, or where the embedding of all pixels
             of an image would take more than 1 GB.
 
         Raises

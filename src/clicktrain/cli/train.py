@@ -34,9 +34,9 @@ def train(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write, ends in .clicktrain.")],
     axes: Axes = None,
-    spacing: Annotated[
+    voxel_size: Annotated[
         tuple[float, float, float] | None,
-        typer.Option(help="Distance of a volume's pixels along z, y and x, in any unit; by default all alike."),
+        typer.Option(help="Size of a volume's voxels along z, y and x, in any unit; by default all alike."),
     ] = None,
     preset: Annotated[PresetName, typer.Option(help="Size of the network.")] = "auto",
     position_encoding: Annotated[
@@ -69,7 +69,7 @@ def train(
             [image for image, _ in examples],
             [part for _, part in examples],
             axes=_inner_axes([image for image, _ in examples]),
-            spacing=spacing,
+            voxel_size=voxel_size,
             progress=lambda step: show(step.fraction, step.stage),
         )
     seconds = time.perf_counter() - start_s

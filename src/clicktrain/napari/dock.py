@@ -17,7 +17,7 @@ from clicktrain.napari.classifier_options import ClassifierOptionsPanel
 from clicktrain.napari.clicks_follower import ClicksFollower
 from clicktrain.napari.clicks_layers import activate_paint_mode, new_labels, new_points
 from clicktrain.napari.controls import Controls
-from clicktrain.napari.layers import array_of, axes_of, spacing_of
+from clicktrain.napari.layers import array_of, axes_of, voxel_size_of
 from clicktrain.napari.questions import confirmed, path_to_load, path_to_save
 from clicktrain.napari.results import recolor, show_prediction
 from clicktrain.napari.source_panel import SourcePanel
@@ -147,7 +147,7 @@ class ClickTrainWidget(QWidget):
         if image is not None:
             with self._telling():
                 axes = axes_of(image, self.source.stack_axes)
-                self.session.set_image(array_of(image), axes, image.name, spacing=spacing_of(image, axes))
+                self.session.set_image(array_of(image), axes, image.name, voxel_size=voxel_size_of(image, axes))
         self.options.show_volume(self.session.image is not None and self.session.image.is_volume)
         self.source.refresh_clicks()
         self._use_clicks_layer()

@@ -25,8 +25,8 @@ __all__ = [
     "mark",
     "note_of",
     "result_of",
-    "spacing_of",
     "spatial_transform",
+    "voxel_size_of",
 ]
 
 # Layers that ClickTrain makes say so here: {"role": "clicks" | "classes" | "confidence" | "heat map", ...}.
@@ -99,7 +99,7 @@ def array_of(layer: Image) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def spacing_of(layer: Image, axes: str) -> tuple[float, ...] | None:
+def voxel_size_of(layer: Image, axes: str) -> tuple[float, ...] | None:
     """Return the distance of a volume's neighbouring pixels along z, y and x; None if the axes are an image's."""
     return tuple(float(step) for step in layer.scale[-3:]) if "Z" in axes else None
 

@@ -55,7 +55,7 @@ class FirstAnswers:
         key = image, classifier.position_encoding, classifier.preset == "custom"
         taken_in = self._taken_in
         if taken_in is None or taken_in[0] != key:
-            taken_in = key, classifier.look(image.array, axes=image.axes, progress=task.report)
+            taken_in = key, classifier.embed(image.array, axes=image.axes, progress=task.report)
             # An image that was closed meanwhile is not kept.
             task.check()
             # Without an answer nothing is known: another classifier may have one.
@@ -71,7 +71,7 @@ class FirstAnswers:
 def _answered(task: Task, look: Look, image: ImageInput, clicks: Clicks, before: Prediction | None) -> Prediction:
     """Answer the clicks; what the look does not answer stays as it was before."""
     start = perf_counter()
-    proba = look.predict_proba(clicks)
+    proba = look.segment(clicks)
     classes, sure = class_numbers(proba, np.array(clicks.present, np.int64)), confidence(proba)
     # Of a volume, slices without clicks are not looked at.
     known = sure > 0

@@ -20,7 +20,7 @@ __all__ = ["Classifier", "Look"]
 class Look(Protocol):
     """An image that was taken in."""
 
-    def predict_proba(self, clicks: Clicks) -> FloatArray:
+    def segment(self, clicks: Clicks) -> FloatArray:
         """Return (K, [Z,] Y, X) probabilities in the order of `clicks.present`, within a blink."""
 
 
@@ -52,18 +52,18 @@ class Classifier(Protocol):
         labels: Clicks,
         *,
         axes: str | None = None,
-        spacing: Sequence[float] | None = None,
+        voxel_size: Sequence[float] | None = None,
         progress: ProgressCallback | None = None,
     ) -> Self:
         """Learn from nothing."""
 
-    def partial_fit(
+    def continue_fit(
         self,
         images: Any,
         labels: Clicks,
         *,
         axes: str | None = None,
-        spacing: Sequence[float] | None = None,
+        voxel_size: Sequence[float] | None = None,
         progress: ProgressCallback | None = None,
     ) -> Self:
         """Go on learning."""
@@ -73,7 +73,7 @@ class Classifier(Protocol):
     ) -> FloatArray:
         """Return (K, [Z,] Y, X) probabilities in the order of `classes_`."""
 
-    def look(self, image: Any, *, axes: str | None = None, progress: ProgressCallback | None = None) -> Look | None:
+    def embed(self, image: Any, *, axes: str | None = None, progress: ProgressCallback | None = None) -> Look | None:
         """Take in an image, so that its clicks can be answered at once; None where that cannot be done."""
 
     def summary(self) -> ModelSummary:

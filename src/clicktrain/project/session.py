@@ -107,7 +107,7 @@ class Session:
         return np.zeros(self._open_image().shape_px, np.uint8)
 
     def set_image(
-        self, array: Any, axes: str, name: str = "image", *, spacing: tuple[float, ...] | None = None
+        self, array: Any, axes: str, name: str = "image", *, voxel_size: tuple[float, ...] | None = None
     ) -> None:
         """Open an image; work for the one before stops, its clicks are put away.
 
@@ -119,7 +119,7 @@ class Session:
             One letter per axis, of "Z", "Y", "X" and "C".
         name : str
             Name to show to people.
-        spacing : tuple of float, optional
+        voxel_size : tuple of float, optional
             Distance of a volume's neighbouring pixels along z, y and x, in any unit.
 
         Raises
@@ -127,7 +127,7 @@ class Session:
         ImageError
             If `axes` does not fit the array.
         """
-        image = ImageInput(array, axes, name, spacing)
+        image = ImageInput(array, axes, name, voxel_size)
         self.clear_image()
         self._image = image
 

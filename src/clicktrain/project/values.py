@@ -32,7 +32,7 @@ class ImageInput:
         One letter per axis, of "Z", "Y", "X" and "C".
     name : str
         Name to show to people.
-    spacing : tuple of float, optional
+    voxel_size : tuple of float, optional
         Distance of a volume's neighbouring pixels along z, y and x.
 
     Raises
@@ -44,7 +44,7 @@ class ImageInput:
     array: Any
     axes: str
     name: str = "image"
-    spacing: tuple[float, ...] | None = None
+    voxel_size: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.array.shape)

@@ -34,8 +34,8 @@ def learn(task: Task, classifier: Classifier, image: ImageInput, clicks: Clicks,
 
     start = perf_counter()
     go_on = resume and known_classes(classifier) == clicks.present
-    fit = classifier.partial_fit if go_on else classifier.fit
-    fit(image.array, clicks, axes=image.axes, spacing=image.spacing, progress=on_progress)
+    fit = classifier.continue_fit if go_on else classifier.fit
+    fit(image.array, clicks, axes=image.axes, voxel_size=image.voxel_size, progress=on_progress)
     seconds = perf_counter() - start
     return TrainingReport(len(clicks), seconds, losses[-1] if losses else None, classifier.summary())
 

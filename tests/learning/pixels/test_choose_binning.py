@@ -153,7 +153,7 @@ def test_the_usual_binning_is_kept_with_few_strokes_and_another_is_found_without
 def test_going_on_with_more_strokes_looks_again_and_a_file_keeps_what_was_found(tmp_path: Path) -> None:
     image, truth = magnified(8)
     few, many = strokes(truth, rows=(20, 60)), strokes(truth, rows=tuple(range(4, 300, 50)))
-    model = PixelClassifier(preset=quick()).fit(image, few).partial_fit(image, many)
+    model = PixelClassifier(preset=quick()).fit(image, few).continue_fit(image, many)
     anew = PixelClassifier(preset=quick()).fit(image, many)
     assert model.summary().binning == anew.summary().binning > 1
     answer = model.predict_proba(image)
@@ -168,7 +168,7 @@ def test_going_on_without_clicks_of_a_class_keeps_the_class_and_the_binning() ->
     three = np.where(np.arange(len(truth))[:, None] < 160, truth, truth + 1)
     few = strokes(three, rows=(20, 60, 180))
     many = strokes(truth, rows=tuple(range(4, 150, 20)))
-    model = PixelClassifier(preset=quick()).fit(image, few).partial_fit(image, many)
+    model = PixelClassifier(preset=quick()).fit(image, few).continue_fit(image, many)
     assert model.classes_.tolist() == [1, 2, 3]
     assert model.summary().binning == 1
 
@@ -196,7 +196,7 @@ def test_a_new_binning_keeps_the_embedding_and_statistics_that_it_was_found_with
     model._model = replace(model._model, embedded=other)
     before = model._model.statistics
     monkeypatch.setattr(choose_binning, "held_out_loss", told(1.0, 0.1, 0.2))
-    model.partial_fit(IMAGE // 2, many)
+    model.continue_fit(IMAGE // 2, many)
     assert model.summary().binning == 2
     assert model._model.statistics == before
     assert model._model.embedded.embedding is other.embedding

@@ -88,7 +88,7 @@ def test_training_goes_on_with_channels_chosen_anew() -> None:
     image, labels = halves()
     trained = classifier().fit(image, labels)
     before = trained.summary().selected
-    trained.partial_fit(image, labels)
+    trained.continue_fit(image, labels)
     assert [one.scores for one in trained.summary().selected] != [one.scores for one in before]
 
 

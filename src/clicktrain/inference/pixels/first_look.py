@@ -56,7 +56,7 @@ class FirstLook:
     guide: FloatArray | None
     postprocess: PostprocessConfig
 
-    def predict_proba(self, clicks: Clicks) -> FloatArray:
+    def segment(self, clicks: Clicks) -> FloatArray:
         """Classify every pixel by clicks of this image alone.
 
         Parameters

@@ -58,7 +58,7 @@ class VolumeLook:
     postprocess: PostprocessConfig
     _maps: OrderedDict[int, Tensor] = field(default_factory=OrderedDict)
 
-    def predict_proba(self, clicks: Clicks) -> FloatArray:
+    def segment(self, clicks: Clicks) -> FloatArray:
         """Classify every pixel of the clicked slices by clicks of this volume alone.
 
         Parameters
