@@ -8,9 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from clicktrain.config import ClassInfo, default_class
-from clicktrain.config import preset as preset_named
-from clicktrain.config.summaries import ModelSummary, SelectedChannels, TrainedClicks
+from clicktrain.config import ClassInfo
 from clicktrain.errors import ClickTrainError, ModelFileError, NotFittedError
 from clicktrain.geometry.patch_grid import plan_patch_grid
 from clicktrain.images.files import read_image
@@ -20,15 +18,12 @@ from clicktrain.progress import Progress
 class FakeClassifier:
     """Nearest mean grey value; training can be held at its first step to look at what happens meanwhile.
 
-    What is recorded and how it is held is common to all of them, as a session makes new ones.
+    What is recorded and how it is held is common to all of them, as a project makes new ones.
     """
 
     started = threading.Event()
     go_on = threading.Event()
     embeds = False
-    # What every one of them says it chose.
-    selected: tuple[SelectedChannels, ...] = ()
-    binning = 1
     error: Exception | None = None
     calls: ClassVar[list[str]] = []
 
@@ -43,7 +38,7 @@ class FakeClassifier:
     def reset(cls) -> None:
         cls.started.clear()
         cls.go_on.set()
-        cls.embeds, cls.error, cls.selected, cls.binning = False, None, (), 1
+        cls.embeds, cls.error = False, None
         cls.calls.clear()
 
     def clone(self, *, preset, position_encoding):
@@ -55,24 +50,25 @@ class FakeClassifier:
             raise NotFittedError("not fitted")
         return np.array(sorted(self.means), np.int64)
 
-    def fit(self, images, labels, *, axes=None, voxel_size=None, progress=None):
+    def fit(self, images, clicks, *, axes=None, voxel_size=None, progress=None):
         self.calls.append("fit")
-        return self._learn(images, labels, progress)
+        return self._learn(images, clicks, progress)
 
-    def continue_fit(self, images, labels, *, axes=None, voxel_size=None, progress=None):
+    def continue_fit(self, images, clicks, *, axes=None, voxel_size=None, progress=None):
         self.calls.append("continue_fit")
-        return self._learn(images, labels, progress)
+        return self._learn(images, clicks, progress)
 
-    def _learn(self, image, clicks, progress):
-        image = np.asarray(image)
+    def _learn(self, images, clicks, progress):
         for step in range(3):
             progress(Progress("training", step, 3, loss=1.0 / (step + 1)))
             self.started.set()
             assert self.go_on.wait(10)
         if self.error is not None:
             raise self.error
-        values = image[tuple(clicks.positions_px.T)]
-        self.means = {number: float(values[clicks.classes == number].mean()) for number in clicks.present}
+        clicked = zip(images, clicks, strict=True)
+        values = np.concatenate([np.asarray(image)[tuple(part.positions_px.T)] for image, part in clicked])
+        classes = np.concatenate([part.classes for part in clicks])
+        self.means = {int(number): float(values[classes == number].mean()) for number in np.unique(classes)}
         return self
 
     def embed(self, image, *, axes=None, progress=None):
@@ -88,28 +84,6 @@ class FakeClassifier:
         score = np.stack([-np.abs(image - self.means[int(number)]) for number in self.classes_])
         weight = np.exp(score)
         return (weight / weight.sum(axis=0)).astype(np.float32)
-
-    def summary(self):
-        settings = preset_named("fast")
-        infos = {info.number: info for info in self.class_infos}
-        return ModelSummary(
-            format_version=1,
-            versions={},
-            preset="fast",
-            architecture=settings.network,
-            training=settings.training,
-            seed=0,
-            fov_px=(1, 1),
-            n_parameters=0,
-            channels=1,
-            channel_mean=(0.0,),
-            channel_deviation=(1.0,),
-            classes=tuple(infos.get(number, default_class(number)) for number in self.means),
-            clicks=TrainedClicks(per_class={}, sha256=""),
-            selected=self.selected,
-            binning=self.binning,
-            skipped=0.375 if self.selected else 0.0,
-        )
 
     def save(self, path):
         infos = [info.model_dump() for info in self.class_infos]
@@ -160,6 +134,8 @@ class FakeImageModel:
 
     @property
     def classes_(self):
+        if not self.means:
+            raise NotFittedError("not fitted")
         return np.array(sorted(self.means))
 
     def fit(self, images, labels, *, progress=None):

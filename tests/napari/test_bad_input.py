@@ -50,7 +50,7 @@ def test_labels_that_get_another_shape(viewer, dock, notes, halves, strokes, qtb
     layer.data = np.ones((30, 20), np.uint8)
     dock.controls.train.click()
     assert "spatial shape" in notes[0]
-    assert not dock.session.busy
+    assert not dock.project.busy
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=["nan", "inf"])
@@ -116,7 +116,7 @@ def test_saving_where_there_is_no_folder(viewer, dock, notes, halves, strokes, f
     dock.controls.save.click()
     finish(dock)
     assert len(notes) == 1
-    assert dock.session.fitted
+    assert dock.project.is_trained("pixels")
 
 
 def test_points_outside_the_image(viewer, dock, notes, halves):

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from clicktrain.batch.attempts import attempt
 from clicktrain.images.files import read_image
@@ -19,28 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clicktrain.batch.plan import PredictJob
-    from clicktrain.config import ClassInfo
-    from clicktrain.progress import ProgressCallback
-    from clicktrain.types import AnyArray, FloatArray, IntArray
+    from clicktrain.inference.protocols import PixelPredictor
 
-__all__ = ["BatchProgress", "FileResult", "PixelModel", "predict_files"]
-
-
-class PixelModel(Protocol):
-    """What a classifier must have to be run over files; `clicktrain.PixelClassifier` has it."""
-
-    @property
-    def classes_(self) -> IntArray:
-        """Class numbers, ascending."""
-
-    @property
-    def class_infos(self) -> Sequence[ClassInfo]:
-        """Name and colour of each class, in the order of `classes_`."""
-
-    def predict_proba(
-        self, image: AnyArray, *, axes: str | None = None, progress: ProgressCallback | None = None
-    ) -> FloatArray:
-        """Return class probabilities of shape (K, [Z,] Y, X)."""
+__all__ = ["BatchProgress", "FileResult", "predict_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +65,7 @@ class FileResult:
 
 
 def predict_files(
-    classifier: PixelModel,
+    classifier: PixelPredictor,
     jobs: Sequence[PredictJob],
     on_progress: Callable[[BatchProgress], None] | None = None,
     *,
@@ -94,7 +75,7 @@ def predict_files(
 
     Parameters
     ----------
-    classifier : PixelModel
+    classifier : PixelPredictor
     jobs : sequence of PredictJob
     on_progress : callable, optional
         Called within and after each file; if it raises, the batch stops, and what is written stays whole.
@@ -129,7 +110,7 @@ def predict_files(
 
 
 def _predict_file(
-    classifier: PixelModel, job: PredictJob, axes: str | None, on_fraction: Callable[[float], None]
+    classifier: PixelPredictor, job: PredictJob, axes: str | None, on_fraction: Callable[[float], None]
 ) -> None:
     image = read_image(job.input, axes=axes)
     probabilities = classifier.predict_proba(

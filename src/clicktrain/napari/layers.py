@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Image
+
 from clicktrain.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari.layers import Image, Layer
+    from napari.layers import Layer
 
     from clicktrain.config import ClassInfo
 
@@ -18,6 +20,7 @@ __all__ = [
     "UNKNOWN_COLOR",
     "array_of",
     "axes_of",
+    "is_image",
     "is_result",
     "is_stack",
     "label_colors",
@@ -55,6 +58,11 @@ def note_of(layer: Layer) -> dict[str, Any]:
 def is_result(layer: Layer) -> bool:
     """Tell whether the layer holds a prediction, not something to learn from."""
     return note_of(layer).get("role") in ("classes", "confidence", "heat map")
+
+
+def is_image(layer: Layer) -> bool:
+    """Tell whether the layer is an image to work on."""
+    return isinstance(layer, Image) and not is_result(layer)
 
 
 def result_of(layers: Iterable[Layer], image: Layer, role: str) -> Layer | None:
@@ -95,8 +103,9 @@ def axes_of(layer: Image, stack_axes: str = "ZYX") -> str:
 
 
 def array_of(layer: Image) -> Any:
-    """Return the layer's pixels at full resolution, as they are stored."""
-    return layer.data[0] if layer.multiscale else layer.data
+    """Return the layer's pixels at full resolution, without transparency, which is left out of files too."""
+    array = layer.data[0] if layer.multiscale else layer.data
+    return array[..., :3] if layer.rgb and array.shape[-1] == 4 else array
 
 
 def voxel_size_of(layer: Image, axes: str) -> tuple[float, ...] | None:

@@ -1,8 +1,10 @@
-"""What a session needs of a classifier; `PixelClassifier` is the one that people use."""
+"""What a project needs of its two classifiers; `PixelClassifier` and `ImageClassifier` are those that people use."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from clicktrain.inference.protocols import ImagePredictor, PixelPredictor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -10,22 +12,22 @@ if TYPE_CHECKING:
 
     from clicktrain.annotations.clicks import Clicks
     from clicktrain.config import ClassInfo, PresetName, SettingsName
-    from clicktrain.config.summaries import ModelSummary
+    from clicktrain.config.images import ImagePreset, ImagePresetName
     from clicktrain.progress import ProgressCallback
-    from clicktrain.types import FloatArray, IntArray
+    from clicktrain.types import FloatArray
 
-__all__ = ["Classifier", "Look"]
+__all__ = ["Embedding", "TrainableImageClassifier", "TrainablePixelClassifier"]
 
 
-class Look(Protocol):
-    """An image that was taken in."""
+class Embedding(Protocol):
+    """An image that was embedded, so that its clicks can be answered at once."""
 
     def segment(self, clicks: Clicks) -> FloatArray:
-        """Return (K, [Z,] Y, X) probabilities in the order of `clicks.present`, within a blink."""
+        """Return (K, [Z,] Y, X) probabilities in the order of `clicks.present`."""
 
 
-class Classifier(Protocol):
-    """A trainable classifier of pixels; work that is stopped or fails leaves it as it was."""
+class TrainablePixelClassifier(PixelPredictor, Protocol):
+    """A classifier of pixels; work that is stopped or fails leaves it as it was."""
 
     preset: SettingsName
     position_encoding: bool
@@ -36,10 +38,6 @@ class Classifier(Protocol):
         """Return a new, untrained one that is made as this one in all else."""
 
     @property
-    def classes_(self) -> IntArray:
-        """Class numbers, ascending; raises NotFittedError before training."""
-
-    @property
     def class_infos(self) -> tuple[ClassInfo, ...]:
         """Names and colours of the classes, saved with the model."""
 
@@ -48,8 +46,9 @@ class Classifier(Protocol):
 
     def fit(
         self,
-        images: Any,
-        labels: Clicks,
+        images: Sequence[Any],
+        clicks: Sequence[Clicks],
+        /,
         *,
         axes: str | None = None,
         voxel_size: Sequence[float] | None = None,
@@ -59,8 +58,9 @@ class Classifier(Protocol):
 
     def continue_fit(
         self,
-        images: Any,
-        labels: Clicks,
+        images: Sequence[Any],
+        clicks: Sequence[Clicks],
+        /,
         *,
         axes: str | None = None,
         voxel_size: Sequence[float] | None = None,
@@ -68,16 +68,26 @@ class Classifier(Protocol):
     ) -> Self:
         """Go on learning."""
 
-    def predict_proba(
+    def embed(
         self, image: Any, *, axes: str | None = None, progress: ProgressCallback | None = None
-    ) -> FloatArray:
-        """Return (K, [Z,] Y, X) probabilities in the order of `classes_`."""
+    ) -> Embedding | None:
+        """Embed an image; None where that cannot be done."""
 
-    def embed(self, image: Any, *, axes: str | None = None, progress: ProgressCallback | None = None) -> Look | None:
-        """Take in an image, so that its clicks can be answered at once; None where that cannot be done."""
+    def save(self, path: Path) -> None:
+        """Write a model file, whole or not at all."""
 
-    def summary(self) -> ModelSummary:
-        """Say what the trained classifier is."""
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a model file."""
+
+
+class TrainableImageClassifier(ImagePredictor, Protocol):
+    """A classifier of whole images."""
+
+    def __init__(self, *, preset: ImagePresetName | ImagePreset) -> None: ...
+
+    def fit(self, images: Sequence[Any], labels: Sequence[str], *, progress: ProgressCallback | None = None) -> Self:
+        """Learn from nothing."""
 
     def save(self, path: Path) -> None:
         """Write a model file, whole or not at all."""
