@@ -102,14 +102,16 @@ class FakeClassifier:
 
 
 class FakeEmbedding:
-    """Says that every pixel is of the first class."""
+    """Says that every pixel is of the first class; of a volume, it answers in clicked slices only."""
 
     def __init__(self, image) -> None:
         self.image = image
 
     def segment(self, clicks):
-        answer = np.zeros((len(clicks.present), *self.image.shape), np.float32)
-        answer[0] = 1
+        n_classes = len(clicks.present)
+        answer = np.full((n_classes, *self.image.shape), 1 / n_classes, np.float32)
+        known = np.unique(clicks.positions_px[:, 0]) if self.image.ndim == 3 else slice(None)
+        answer[:, known] = np.eye(n_classes)[0].reshape(-1, *[1] * self.image.ndim)
         return answer
 
 

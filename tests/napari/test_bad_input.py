@@ -7,11 +7,14 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 
 from clicktrain.api import PixelClassifier
+from clicktrain.config import preset
 
 
 @pytest.fixture
 def dock(open_dock):
-    return open_dock(PixelClassifier(preset="fast"))
+    settings = preset("fast", pretrained=False)
+    training = settings.training.model_copy(update={"steps": 3})
+    return open_dock(PixelClassifier(preset=settings.model_copy(update={"training": training}), pretrained=False))
 
 
 def train(dock, finish):

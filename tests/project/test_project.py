@@ -38,6 +38,22 @@ def test_first_answer_comes_before_training_has_ended(ready, record, classifier,
     assert len(record.of("predicted")) == len(record.of("preview_ready")) == 1
 
 
+def test_a_preview_of_a_volume_leaves_slices_without_clicks_as_they_were(project, record, classifier, image):
+    classifier.embeds = True
+    labels = np.zeros((3, *image.shape), np.uint8)
+    labels[1, 5, 3], labels[1, 5, 25] = 1, 2
+    open_image(project, np.stack([image] * 3), "ZYX")
+    project.set_clicks(labels)
+    for _ in range(2):
+        project.train_and_predict()
+        assert project.wait(10)
+    first, second = (preview.classes for preview in record.of("preview_ready"))
+    np.testing.assert_array_equal(first[1], np.ones_like(image))
+    assert (first[[0, 2]] == 0).all()
+    predicted = record.of("predicted")[0].classes
+    np.testing.assert_array_equal(second[[0, 2]], predicted[[0, 2]])
+
+
 def test_an_image_is_embedded_once(ready, record, classifier, image):
     classifier.embeds = True
     for _ in range(2):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
@@ -29,16 +28,15 @@ __all__ = ["ClicksFollower"]
 _SETTLE_MS = 150
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Followed:
     source: ClicksSource
     image: Image
-    edited: bool = False
     connections: ExitStack = field(default_factory=ExitStack)
 
 
 class ClicksFollower(QObject):
-    """Follows one layer of clicks per image, of which that of the chosen image is read as soon as it is edited.
+    """Follows one layer of clicks per image; that of the chosen image is read as soon as it is edited.
 
     A layer holds the clicks of one image only: that which it was chosen for last.
 
@@ -73,7 +71,7 @@ class ClicksFollower(QObject):
             for other_id in [other_id for other_id, other in self._followed.items() if other.source.layer is layer]:
                 self._leave(other_id)
             try:
-                self._followed[image_id] = self._connected(layer, image, image_id, active)
+                self._followed[image_id] = self._connected(layer, image, active)
             except ClickTrainError as error:
                 self.failed.emit(str(error))
                 return
@@ -104,14 +102,14 @@ class ClicksFollower(QObject):
 
     def read(self) -> bool:
         """Hand all clicks to the project now; return whether they could be used."""
-        edited = [image_id for image_id, followed in self._followed.items() if followed.edited]
-        return self._read_chosen() and all(self._read(image_id) for image_id in edited)
+        self._settled.cancel()
+        return all(self._read(image_id) for image_id in self._followed)
 
     def activate(self, number: int) -> None:
         """Let the next click be of class `number`."""
-        chosen = self._chosen()
-        if chosen is not None:
-            chosen.source.activate(number)
+        chosen_id = self._project.state.chosen_id
+        if chosen_id in self._followed:
+            self._followed[chosen_id].source.activate(number)
 
     def color(self) -> None:
         """Show all clicks in the colours of the project's classes."""
@@ -134,29 +132,28 @@ class ClicksFollower(QObject):
         images = [image for image in self._project.images if image.clicks is not None and image.clicks.count(number)]
         return [image.id for image in images if image.id in self._followed]
 
-    def _connected(self, layer: Labels | Points, image: Image, image_id: int, active: int) -> _Followed:
+    def _connected(self, layer: Labels | Points, image: Image, active: int) -> _Followed:
         followed = _Followed(source_of(layer, self._project.classes, active), image)
         if layer.unique_id not in self._seen:
             # Classes that came with a layer are taken when it is first seen: later the user's names count.
             self._seen.add(layer.unique_id)
             self._project.update_classes(noted_classes(layer))
-        on_edit = partial(self._on_edit, image_id)
         for event in followed.source.edits:
-            event.connect(on_edit)
-            followed.connections.callback(event.disconnect, on_edit)
+            event.connect(self._on_edit)
+            followed.connections.callback(event.disconnect, self._on_edit)
         if isinstance(layer, Labels):
             layer.events.selected_label.connect(self._on_label)
             followed.connections.callback(layer.events.selected_label.disconnect, self._on_label)
         return followed
 
-    def _chosen(self) -> _Followed | None:
-        chosen_id = self._project.state.chosen_id
-        return None if chosen_id is None else self._followed.get(chosen_id)
+    def _chosen_layer(self) -> Labels | Points | None:
+        return self.layer_of(self._project.state.chosen_id)
 
-    def _read_chosen(self) -> bool:
+    def _read_chosen(self) -> None:
         self._settled.cancel()
         chosen_id = self._project.state.chosen_id
-        return chosen_id is None or chosen_id not in self._followed or self._read(chosen_id)
+        if chosen_id in self._followed:
+            self._read(chosen_id)
 
     def _read(self, image_id: int) -> bool:
         followed, shape_px = self._followed[image_id], self._project.state.image(image_id).shape_px
@@ -165,22 +162,20 @@ class ClicksFollower(QObject):
         except ClickTrainError as error:
             self.failed.emit(str(error))
             return False
-        followed.edited = False
         return True
 
     def _leave(self, image_id: int) -> None:
         self.forget(image_id)
         self._project.set_clicks(None, image_id)
 
-    def _on_edit(self, image_id: int, event: object = None) -> None:
-        self._followed[image_id].edited = True
-        if image_id == self._project.state.chosen_id:
+    def _on_edit(self, event: Any) -> None:
+        if event.source is self._chosen_layer():
             self._settled.throttle()
 
     def _on_label(self, event: Any) -> None:
-        chosen = self._chosen()
-        if chosen is not None and chosen.source.layer is event.source:
-            self.label_selected.emit(int(event.source.selected_label))
+        layer = self._chosen_layer()
+        if layer is event.source and isinstance(layer, Labels):
+            self.label_selected.emit(int(layer.selected_label))
 
     def _on_layer_removed(self, event: Any) -> None:
         for image_id in [image_id for image_id, other in self._followed.items() if other.source.layer is event.value]:

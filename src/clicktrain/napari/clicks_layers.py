@@ -1,8 +1,8 @@
-"""Clicks as people make them: strokes in a Labels layer or points in a Points layer, behind one interface."""
+"""Clicks as people make them, strokes in a Labels layer or points in a Points layer: two classes with one interface."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari.layers import Labels, Points
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from clicktrain.project import ProjectImage
 
     ClicksLayer: TypeAlias = Labels | Points
+    ClicksSource: TypeAlias = "LabelsClicks | PointsClicks"
 
 __all__ = [
     "BRUSH_PX",
-    "ClicksSource",
     "LabelsClicks",
     "PointsClicks",
     "activate_paint_mode",
@@ -35,29 +35,6 @@ __all__ = [
 
 _FEATURE = "class"
 BRUSH_PX = 3
-
-
-class ClicksSource(Protocol):
-    """A layer that clicks are read from."""
-
-    layer: ClicksLayer
-    undoable: bool
-
-    @property
-    def edits(self) -> tuple[EventEmitter, ...]:
-        """Events that tell of new, changed or undone clicks."""
-
-    def read(self, image: Image, shape_px: tuple[int, ...]) -> Clicks:
-        """Return the clicks in an image of that shape; raises ClickTrainError if they do not fit it."""
-
-    def activate(self, number: int) -> None:
-        """Let the next click be of class `number`."""
-
-    def color(self, infos: Iterable[ClassInfo]) -> None:
-        """Show the clicks in the colours of their classes."""
-
-    def erase(self, number: int, image: ProjectImage) -> None:
-        """Erase the clicks of class `number`."""
 
 
 class LabelsClicks:

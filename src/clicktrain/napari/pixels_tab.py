@@ -82,8 +82,9 @@ class PixelsTab(ProjectTab):
         self._clicks.close()
         self.source.close_choices()
 
-    def text_of_cancelling(self) -> str:
-        """Say what is kept after a cancel."""
+    @property
+    def kept(self) -> str:
+        """What a cancel leaves as it was."""
         return "the training that had ended is kept" if self._report else "clicks and classifier are as they were"
 
     def show_trained(self, report: TrainingReport) -> None:

@@ -30,6 +30,7 @@ class ProjectTab(QWidget):
     Attributes
     ----------
     project : Project
+    model : {"pixels", "images"}
     """
 
     model: ModelKind
@@ -47,8 +48,9 @@ class ProjectTab(QWidget):
         bridge.loaded.connect(self._on_loaded)
         status.cancel.clicked.connect(self._cancel)
 
-    def close_choices(self) -> None:
-        """Stop following the viewer."""
+    @property
+    def kept(self) -> str:
+        """What a cancel leaves as it was."""
         raise NotImplementedError
 
     def show_trained(self, report: TrainingReport) -> None:
@@ -60,10 +62,6 @@ class ProjectTab(QWidget):
     def show_busy(self, busy: bool) -> None:
         """Show whether work is going on."""
         self._status.set_busy(busy)
-
-    def text_of_cancelling(self) -> str:
-        """Say what is kept after a cancel."""
-        raise NotImplementedError
 
     def notify(self, text: str) -> None:
         """Show a sentence in the status line and as napari's notification."""
@@ -112,7 +110,7 @@ class ProjectTab(QWidget):
 
     def _on_cancelled(self, model: str) -> None:
         if model == self.model:
-            self._status.say(f"Cancelled; {self.text_of_cancelling()}.")
+            self._status.say(f"Cancelled; {self.kept}.")
 
     def _on_saved(self, model: str, path: str) -> None:
         if model == self.model:

@@ -45,6 +45,7 @@ class WholeImageTab(ProjectTab):
     """
 
     model = "images"
+    kept = "images, labels and model are as they were"
 
     def __init__(
         self, viewer: napari.viewer.Viewer, project: Project, bridge: ProjectBridge, images: LayerImages
@@ -74,10 +75,6 @@ class WholeImageTab(ProjectTab):
     def close_choices(self) -> None:
         """Stop following the viewer."""
         self.answer.close_choices()
-
-    def text_of_cancelling(self) -> str:
-        """Say what is kept after a cancel."""
-        return "images, labels and model are as they were"
 
     def show_trained(self, report: TrainingReport) -> None:
         """Offer the classes of the new model."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.errors import ImageError
@@ -17,7 +17,7 @@ from clicktrain.project.signals import ProjectSignals
 from clicktrain.project.state import ProjectImage, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from os import PathLike
 
     from numpy.typing import ArrayLike
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from clicktrain.project.values import ClassifierOptions
 
 __all__ = ["ProjectDocument"]
+
+P = ParamSpec("P")
 
 
 class ProjectDocument:
@@ -117,7 +119,7 @@ class ProjectDocument:
             source, axes, name = file.array, file.axes, name or path.name
         size = None if voxel_size is None else tuple(voxel_size)
         image = ProjectImage(name or "image", source, axes or guess_axes(source.shape), size, path)
-        return self._apply(edits.AddImage(image)).images[-1].id
+        return self._apply(edits.add_image, image).images[-1].id
 
     def add_files(self, paths: Iterable[str | PathLike[str]]) -> int:
         """Add what files and folders stand for as images to learn whole images from, all of it or nothing.
@@ -138,15 +140,15 @@ class ProjectDocument:
             If a file cannot be read, is no image, or a table or folder names no images.
         """
         rows, before = find_labelled(paths), len(self.images)
-        return len(self._apply(edits.AddFiles(rows)).images) - before
+        return len(self._apply(edits.add_files, rows).images) - before
 
     def remove_images(self, image_ids: Iterable[int]) -> None:
         """Remove images with their clicks; work for them stops, files stay where they are."""
-        self._apply(edits.RemoveImages(tuple(image_ids)))
+        self._apply(edits.remove_images, tuple(image_ids))
 
     def choose_image(self, image_id: int | None) -> None:
         """Choose the image that is clicked and predicted, or none; work for the one before stops."""
-        self._apply(edits.ChooseImage(image_id))
+        self._apply(edits.choose_image, image_id)
 
     def set_clicks(self, clicks: Clicks | ArrayLike | None, image: int | None = None) -> None:
         """Replace the clicks of an image; classes that are new in them are added.
@@ -165,11 +167,11 @@ class ProjectDocument:
         """
         target = self._chosen_image() if image is None else self._state.image(image)
         checked = None if clicks is None else Clicks.of(clicks, target.shape_px)
-        self._apply(edits.SetClicks(target.id, checked))
+        self._apply(edits.set_clicks, target.id, checked)
 
     def set_label(self, image_ids: Iterable[int], label: str) -> None:
         """Say what whole images are; an empty label takes it away."""
-        self._apply(edits.SetLabel(tuple(image_ids), label.strip()))
+        self._apply(edits.set_label, tuple(image_ids), label.strip())
 
     def add_class(self, name: str | None = None, color: str | None = None) -> ClassInfo:
         """Add a class with the smallest free number and return it."""
@@ -183,21 +185,21 @@ class ProjectDocument:
 
     def update_classes(self, infos: Iterable[ClassInfo]) -> None:
         """Add classes; those of the same number are replaced."""
-        self._apply(edits.UpdateClasses(tuple(infos)))
+        self._apply(edits.update_classes, tuple(infos))
 
     def remove_class(self, number: int) -> None:
         """Remove a class; raises ClickTrainError if there is none of that number, or it still has clicks."""
-        self._apply(edits.RemoveClass(number))
+        self._apply(edits.remove_class, number)
 
     def set_options(self, options: ClassifierOptions) -> None:
         """Choose what the next training of pixels makes a classifier with; the present one is used until then."""
-        self._apply(edits.SetOptions(options))
+        self._apply(edits.set_options, options)
 
-    def _apply(self, edit: edits.Edit) -> State:
-        """Make a change; every change of the state goes through here."""
+    def _apply(self, edit: Callable[Concatenate[State, P], State], *args: P.args, **kwargs: P.kwargs) -> State:
+        """Make a change, one of `edits`, and return the state after; every change of the state goes through here."""
         with self._lock:
             before = self._state
-            after = self._state = edit.applied_to(before)
+            after = self._state = edit(before, *args, **kwargs)
         self._tell_changes(before, after)
         return after
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clicktrain.errors import ClickTrainError, NotFittedError
 from clicktrain.project import edits, image_jobs, pixel_jobs
@@ -59,7 +59,7 @@ class Project(ProjectDocument):
     ) -> None:
         state = State(image_classifier=image_classifier)
         if pixel_classifier is not None:
-            state = edits.UsePixelClassifier(pixel_classifier, loaded=True).applied_to(state)
+            state = edits.use_loaded_pixel_classifier(state, pixel_classifier)
         super().__init__(state)
         self._previews = Previews()
         self._last_answer: tuple[TrainableImageClassifier, ImageAnswer] | None = None
@@ -116,11 +116,11 @@ class Project(ProjectDocument):
             images, settings = image_jobs.check_labelled(self._state), image_jobs.named_preset(preset)
 
             def job(task: Task) -> tuple[TrainableImageClassifier, TrainingReport]:
-                classifier = self._image_classifier_type()(preset=settings)
+                classifier = self._type_of("images")(preset=settings)
                 return classifier, image_jobs.learn_images(task, classifier, images, self.events.curve_changed.emit)
 
             def publish(result: tuple[TrainableImageClassifier, TrainingReport]) -> None:
-                self._apply(edits.UseImageClassifier(result[0]))
+                self._apply(edits.use_image_classifier, result[0])
                 self.events.trained.emit(result[1])
 
             self._submit(_IMAGES, job, publish)
@@ -178,13 +178,12 @@ class Project(ProjectDocument):
     def load_model(self, path: str | PathLike[str], model: ModelKind = "pixels") -> None:
         """Replace a classifier by that of a model file; `loaded` or `failed` answers."""
 
-        def job(task: Task) -> edits.Edit:
-            if model == "pixels":
-                return edits.UsePixelClassifier(self._pixel_classifier_type().load(Path(path)), loaded=True)
-            return edits.UseImageClassifier(self._image_classifier_type().load(Path(path)))
+        def job(task: Task) -> Any:
+            return self._type_of(model).load(Path(path))
 
-        def publish(edit: edits.Edit) -> None:
-            self._apply(edit)
+        def publish(classifier: Any) -> None:
+            use = edits.use_loaded_pixel_classifier if model == "pixels" else edits.use_image_classifier
+            self._apply(use, classifier)
             self._previews.forget_embedding()
             self.events.loaded.emit(model, str(path))
 
@@ -216,7 +215,7 @@ class Project(ProjectDocument):
                 report = pixel_jobs.learn_pixels(task, classifier, examples, resume=resume)
                 task.check()
                 pixel_jobs.name_classes(classifier, self.classes)
-                self._apply(edits.UsePixelClassifier(classifier))
+                self._apply(edits.use_pixel_classifier, classifier)
                 self.events.trained.emit(report)
                 return pixel_jobs.predict_pixels(task, classifier, image) if then_predict else None
 
@@ -256,18 +255,14 @@ class Project(ProjectDocument):
             raise NotFittedError(_UNTRAINED)
         return classifier
 
-    def _pixel_classifier_type(self) -> type[TrainablePixelClassifier]:
+    def _type_of(self, model: ModelKind) -> type[Any]:
         # Loading torch takes seconds, so it is left to the worker thread.
-        from clicktrain.api import PixelClassifier
+        from clicktrain.api import ImageClassifier, PixelClassifier
 
-        present = self._state.pixel_classifier
-        return PixelClassifier if present is None else type(present)
-
-    def _image_classifier_type(self) -> type[TrainableImageClassifier]:
-        from clicktrain.api import ImageClassifier
-
-        present = self._state.image_classifier
-        return ImageClassifier if present is None else type(present)
+        pixels, images = self._state.pixel_classifier, self._state.image_classifier
+        if model == "pixels":
+            return PixelClassifier if pixels is None else type(pixels)
+        return ImageClassifier if images is None else type(images)
 
     def _tell_changes(self, before: State, after: State) -> None:
         if before.chosen_id != after.chosen_id:
