@@ -42,8 +42,8 @@ def show_pixels(out: Path) -> None:
     viewer.fit_to_view(margin=0.02)
     shoot(viewer, out / "clicks.png")
 
-    widget.controls.train.click()
-    widget.session.wait()
+    widget.pixels.controls.train.click()
+    widget.project.wait()
     shoot(viewer, out / "viewer.png")
 
     viewer.layers[f"{NAME} classes"].visible = False
@@ -64,15 +64,15 @@ def show_whole_images(out: Path) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         write_lesion_set(Path(folder) / "slides")
-        tab.session.table.add([Path(folder) / "slides"])
-        tab.session.train(tab.controls.choose(patch_px=32, epochs=20))
-        tab.session.wait()
+        dock.project.add_files([Path(folder) / "slides"])
+        dock.project.train_images(tab.controls.choose(patch_px=32, epochs=20))
+        dock.project.wait()
     viewer.add_image(lesion_image(102, ill=True), name="ill02")
     viewer.fit_to_view(margin=0.02)
     shoot(viewer, out / "whole-trained.png")
 
     tab.answer.heat_map.click()
-    tab.session.wait()
+    dock.project.wait()
     shoot(viewer, out / "whole-heat.png")
     viewer.close()
 

@@ -100,6 +100,13 @@ def test_clicks_in_a_lazy_image_are_points(viewer, dock, halves):
     assert "a layer to paint in would take as much memory" in dock.controls.status.text
 
 
+def test_a_layer_is_one_image_however_its_axes_are_read(viewer, dock):
+    viewer.add_image(np.random.default_rng(0).random((5, 20, 30)), name="stack")
+    for axes in ("channels, y, x", "z, y, x (a volume)"):
+        dock.source._axes.setCurrentText(axes)
+    assert [image.axes for image in dock.project.images] == ["ZYX"]
+
+
 def test_both_tabs_see_a_layer_as_one_image(viewer, widget, halves):
     layer = viewer.add_image(np.stack([halves] * 3), name="slide", rgb=False)
     chosen = widget.project.chosen

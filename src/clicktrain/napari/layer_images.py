@@ -23,10 +23,13 @@ class LayerImages:
     Attributes
     ----------
     removed : psygnal.Signal
-        Emitted with the id of an image that was removed, and its layer.
+        Emitted with the id of an image that was removed.
+    replaced : psygnal.Signal
+        Emitted with a layer that has got other pixels, so that its image was removed.
     """
 
-    removed = Signal(int, object)
+    removed = Signal(int)
+    replaced = Signal(object)
 
     def __init__(self, project: Project, layers: LayerList) -> None:
         self._project = project
@@ -76,6 +79,7 @@ class LayerImages:
 
     def _on_data(self, event: Any) -> None:
         self._remove_layer(event.source)
+        self.replaced.emit(event.source)
 
     def _remove_layer(self, layer: Any) -> None:
         for image_id in [image_id for image_id, other in self._layers.items() if other is layer]:
@@ -85,4 +89,4 @@ class LayerImages:
         layer = self._layers.pop(image_id)
         layer.events.data.disconnect(self._on_data)
         self._project.remove_images([image_id])
-        self.removed.emit(image_id, layer)
+        self.removed.emit(image_id)

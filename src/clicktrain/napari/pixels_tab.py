@@ -69,7 +69,8 @@ class PixelsTab(ProjectTab):
         bridge.predicted.connect(self._on_predicted)
         bridge.classes_changed.connect(self._on_classes_changed)
         bridge.clicks_changed.connect(self._on_clicks_changed)
-        images.removed.connect(self._on_image_removed)
+        images.removed.connect(self._clicks.forget)
+        images.replaced.connect(self._on_pixels_replaced)
         while len(project.classes) < 2:
             project.add_class()
         self._show_classes()
@@ -78,7 +79,8 @@ class PixelsTab(ProjectTab):
 
     def close_choices(self) -> None:
         """Stop following the viewer."""
-        self._images.removed.disconnect(self._on_image_removed)
+        self._images.removed.disconnect(self._clicks.forget)
+        self._images.replaced.disconnect(self._on_pixels_replaced)
         self._clicks.close()
         self.source.close_choices()
 
@@ -129,10 +131,8 @@ class PixelsTab(ProjectTab):
         self._use_clicks_layer()
         self._show_classes()
 
-    def _on_image_removed(self, image_id: int, layer: Image) -> None:
-        self._clicks.forget(image_id)
-        # Its pixels are others now; if it was removed from the viewer, another layer is chosen already or in a moment.
-        if layer is self.source.image and layer in self._viewer.layers:
+    def _on_pixels_replaced(self, layer: Image) -> None:
+        if layer is self.source.image:
             self._open_image()
 
     def _use_clicks_layer(self) -> None:
