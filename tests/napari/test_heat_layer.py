@@ -14,7 +14,7 @@ AFFINE = np.array([[1.2, 0.3, 5], [-0.2, 0.9, -7], [0, 0, 1]])
 
 
 def heat_of(values: np.ndarray) -> HeatMap:
-    return HeatMap(0, "ill", values, float(np.abs(values).max()), GRID, 1)
+    return HeatMap(0, "ill", values, float(np.abs(values).max()), GRID)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_training_learns_from_both_and_says_so(viewer, both, finish):
     both.controls.train.click()
     finish(both)
     assert both.project.state.pixel_classifier.means == {1: 0.5, 2: 4.5}
-    assert both.controls.status.text.startswith("Trained on 20 clicks in 2 images in ")
+    assert both.controls.status.text.startswith("Trained on 20 clicks of 2 images in ")
     assert "second classes" in viewer.layers
     assert "first classes" not in viewer.layers
 
@@ -45,7 +45,7 @@ def test_edits_of_a_layer_whose_image_is_not_chosen_count_in_the_next_training(v
     viewer.layers["first clicks"].data_setitem((np.array([9]), np.array([1])), 1)
     both.controls.train.click()
     finish(both)
-    assert "Trained on 21 clicks in 2 images" in both.controls.status.text
+    assert "Trained on 21 clicks of 2 images" in both.controls.status.text
 
 
 @pytest.mark.parametrize(("removed", "left"), [("first", ["second"]), ("first clicks", ["first", "second"])])
@@ -114,3 +114,17 @@ def test_both_tabs_see_a_layer_as_one_image(viewer, widget, halves):
     assert widget.whole_images._asked_image() == chosen.id
     viewer.layers.remove(layer)
     assert widget.project.images == ()
+
+
+def test_a_tab_says_that_it_waits_for_the_other(widget, halves, strokes, classifier, viewer, finish, tmp_path):
+    viewer.add_image(halves)
+    viewer.add_labels(strokes)
+    classifier.go_on.clear()
+    widget.pixels.controls.train.click()
+    assert classifier.started.wait(10)
+    widget.project.load_model(tmp_path / "gone.clicktrain", "images")
+    assert widget.whole_images.controls.status.text == "Waiting until the work of the other tab has ended."
+    classifier.go_on.set()
+    finish(widget.whole_images)
+    assert "gone.clicktrain" in widget.whole_images.controls.status.text
+    assert widget.pixels.controls.status.text.startswith("Trained on 10 clicks in ")

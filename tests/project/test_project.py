@@ -105,7 +105,6 @@ def test_stale_prediction_is_dropped(ready, record, classifier, clicks):
     classifier.go_on.set()
     assert ready.wait(10)
     (prediction,) = record.of("predicted")
-    assert prediction.generation == 2
     assert prediction.classes[0, 0] == 2
     assert record.of("cancelled") == []
 
@@ -312,6 +311,7 @@ def test_work_of_both_classifiers_takes_turns_and_each_says_whose_it_is(ready, c
     ready.load_model(tmp_path / "nothing", "images")
     assert ready.is_busy("pixels")
     assert ready.is_busy("images")
+    assert (ready.is_waiting("pixels"), ready.is_waiting("images")) == (False, True)
     classifier.go_on.set()
     assert ready.wait(10)
     assert said == ["images"]
@@ -342,7 +342,7 @@ class TestSeveralImages:
         assert both.wait(10)
         (report,), (prediction,) = record.of("trained"), record.of("predicted")
         assert (report.n_images, report.n_clicks) == (2, 6)
-        assert report.text.startswith("Trained on 6 clicks in 2 images in ")
+        assert report.text.startswith("Trained on 6 clicks of 2 images in ")
         assert both.state.pixel_classifier.means == {1: 0.5, 2: 4.5}
         assert prediction.image_id == both.images[1].id
 

@@ -92,17 +92,6 @@ def test_stale_result_is_dropped_even_when_the_job_never_looks(runner):
     assert published == ["fresh"]
 
 
-def test_generations_grow(runner):
-    published = []
-    numbers = [
-        runner.submit(kind, lambda task: task.generation, published.append)
-        for kind in (WORK, SAVE, WorkKind("images", "train"))
-    ]
-    assert runner.wait(10)
-    assert numbers == sorted(set(numbers)) == published
-    assert runner.generation == numbers[-1]
-
-
 def test_cancelled_job_stops_at_its_next_step_and_says_so_once(runner, outcomes):
     gate, published = Gate(), []
     runner.submit(WORK, gate, published.append)

@@ -125,11 +125,11 @@ class PixelsTab(ProjectTab):
         self.project.choose_image(image_id)
         chosen = self.project.chosen
         self.options.show_volume(chosen is not None and chosen.is_volume)
-        in_use = self._clicks.layer_of(image_id)
         shown = self.source.clicks_layer
-        self.source.prefer_clicks(in_use if in_use or shown is None or not self._clicks.is_free(shown) else shown)
+        free = shown if shown is not None and self._clicks.is_free(shown) else None
+        in_use = self._clicks.layer_of(image_id)
+        self.source.prefer_clicks(free if in_use is None else in_use)
         self._use_clicks_layer()
-        self._show_classes()
 
     def _on_pixels_replaced(self, layer: Image) -> None:
         if layer is self.source.image:

@@ -94,6 +94,8 @@ class ProjectTab(QWidget):
     def _on_busy_changed(self, model: str) -> None:
         if model == self.model:
             self.show_busy(self.project.is_busy(self.model))
+            if self.project.is_waiting(self.model):
+                self._status.say("Waiting until the work of the other tab has ended.")
 
     def _on_progressed(self, model: str, progress: Progress) -> None:
         if model == self.model:

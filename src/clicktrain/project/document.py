@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
+import numpy as np
+
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.errors import ImageError
 from clicktrain.images.axes import guess_axes
@@ -117,6 +119,8 @@ class ProjectDocument:
         if path is not None:
             file = read_image(path, axes=axes)
             source, axes, name = file.array, file.axes, name or path.name
+        elif not hasattr(source, "shape"):
+            source = np.asarray(source)
         size = None if voxel_size is None else tuple(voxel_size)
         image = ProjectImage(name or "image", source, axes or guess_axes(source.shape), size, path)
         return self._apply(edits.add_image, image).images[-1].id

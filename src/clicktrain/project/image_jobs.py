@@ -81,7 +81,7 @@ def identify_image(task: Task, classifier: ImagePredictor, image: ProjectImage) 
     shares = classifier.predict_proba(image.source, axes=image.axes or None, progress=task.report)[0]
     order = np.argsort(-shares, kind="stable")
     labels = known_labels(classifier)
-    return ImageAnswer(image.id, tuple((labels[i], float(shares[i])) for i in order), task.generation)
+    return ImageAnswer(image.id, tuple((labels[i], float(shares[i])) for i in order))
 
 
 def explain_image(
@@ -95,7 +95,7 @@ def explain_image(
     source, axes = image.source, image.axes or None
     values = classifier.heatmap(source, label=target, method=method, axes=axes, progress=task.report)
     grid = classifier.grid(source, axes=axes)
-    return HeatMap(image.id, label, values, float(np.abs(values).max()), grid, task.generation)
+    return HeatMap(image.id, label, values, float(np.abs(values).max()), grid)
 
 
 def known_labels(classifier: ImagePredictor | None) -> tuple[str, ...]:

@@ -126,7 +126,7 @@ def predict_pixels(task: Task, classifier: PixelPredictor, image: ProjectImage) 
     start_s = perf_counter()
     proba = classifier.predict_proba(image.pixels, axes=image.axes, progress=task.report)
     classes = class_numbers(proba, np.asarray(classifier.classes_))
-    return Prediction(image.id, classes, confidence(proba), task.generation, perf_counter() - start_s)
+    return Prediction(image.id, classes, confidence(proba), perf_counter() - start_s)
 
 
 def _in_the_axes_of_the_first(images: Sequence[ProjectImage]) -> tuple[list[Any], str]:

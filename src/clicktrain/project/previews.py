@@ -65,7 +65,7 @@ class Previews:
         classes = np.where(known, classes, classes.dtype.type(0) if before is None else before.classes)
         if before is not None:
             sure = np.where(known, sure, before.confidence)
-        return Prediction(image.id, classes, sure, task.generation, perf_counter() - start_s)
+        return Prediction(image.id, classes, sure, perf_counter() - start_s)
 
     def _embedding_of(self, task: Task, classifier: TrainablePixelClassifier, image: ProjectImage) -> Embedding | None:
         # All presets embed an image alike; settings of one's own may do it otherwise.

@@ -80,6 +80,11 @@ class Project(ProjectDocument):
         """Whether work with one of the classifiers is running or waiting to run."""
         return any(kind.model == model for kind in self._runner.kinds)
 
+    def is_waiting(self, model: ModelKind) -> bool:
+        """Whether work with one of the classifiers waits for the other's to end."""
+        running = self._runner.running
+        return self.is_busy(model) and running is not None and running.model != model
+
     def is_trained(self, model: ModelKind) -> bool:
         """Whether there is a trained classifier to predict with or to save."""
         known = pixel_jobs.known_classes(self._state.pixel_classifier) if model == "pixels" else self.image_classes

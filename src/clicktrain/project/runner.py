@@ -49,8 +49,6 @@ class Task:
     ----------
     kind : WorkKind
         Requests of one kind replace each other.
-    generation : int
-        Number of the request; later requests have larger numbers.
     job : callable
         Does the work and returns its result.
     publish : callable
@@ -61,13 +59,11 @@ class Task:
     def __init__(
         self,
         kind: WorkKind,
-        generation: int,
         job: Job[Any],
         publish: Publish[Any],
         on_progress: Callable[[WorkKind, Progress], None],
     ) -> None:
         self.kind = kind
-        self.generation = generation
         self.superseded = False
         self._job = job
         self._publish = publish
@@ -125,7 +121,6 @@ class Runner:
         self._queue: deque[Task] = deque()
         self._running: Task | None = None
         self._thread: threading.Thread | None = None
-        self._generation = 0
         self._busy = False
         self._closed = False
 
@@ -135,17 +130,18 @@ class Runner:
         return self._busy
 
     @property
+    def running(self) -> WorkKind | None:
+        """Kind of the job that is running."""
+        running = self._running
+        return None if running is None else running.kind
+
+    @property
     def kinds(self) -> set[WorkKind]:
         """Kinds of the jobs that are running or waiting."""
         with self._wake:
             return {task.kind for task in self._unfinished()}
 
-    @property
-    def generation(self) -> int:
-        """Number of the newest request."""
-        return self._generation
-
-    def submit(self, kind: WorkKind, job: Job[T], publish: Publish[T]) -> int:
+    def submit(self, kind: WorkKind, job: Job[T], publish: Publish[T]) -> None:
         """Ask for `job` to be run; it replaces every earlier request of its kind.
 
         Parameters
@@ -157,11 +153,6 @@ class Runner:
         publish : callable
             Takes the result, on the worker thread; not called for a cancelled or replaced request.
 
-        Returns
-        -------
-        int
-            Generation number of the request.
-
         Raises
         ------
         ClickTrainError
@@ -171,14 +162,11 @@ class Runner:
             if self._closed:
                 raise ClickTrainError("the project must be open to do work, got a closed one. Open a new one.")
             self._stop(kind, superseded=True)
-            self._generation += 1
-            task = Task(kind, self._generation, job, publish, self.progressed.emit)
-            self._queue.append(task)
+            self._queue.append(Task(kind, job, publish, self.progressed.emit))
             self._busy = True
             self._start_thread()
             self._wake.notify_all()
         self.busy_changed.emit(kind)
-        return task.generation
 
     def cancel(self, kind: WorkKind, *, superseded: bool = False) -> None:
         """Stop the running request of `kind` at its next step, and those that wait before their first.
@@ -237,7 +225,7 @@ class Runner:
                 self.cancelled.emit(task.kind)
         except Exception as error:
             if not isinstance(error, ClickTrainError):
-                logger.exception("request %d (%s) failed", task.generation, " ".join(task.kind))
+                logger.exception("%s %s failed", *task.kind)
             if not task.superseded:
                 self.failed.emit(task.kind, explain(error))
 

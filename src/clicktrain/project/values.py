@@ -43,8 +43,6 @@ class Prediction:
         Class number of each pixel; 0 where a preview knows nothing.
     confidence : ndarray of shape ([Z,] Y, X), float32
         From 0 (all classes equally likely) to 1.
-    generation : int
-        Number of the request that asked for it; later requests have larger numbers.
     seconds : float
         Time the prediction took.
     """
@@ -52,7 +50,6 @@ class Prediction:
     image_id: int
     classes: LabelArray
     confidence: FloatArray
-    generation: int
     seconds: float
 
 
@@ -88,7 +85,7 @@ class TrainingReport:
         if self.model == "images":
             validated = "" if self.accuracy is None else f", {self.accuracy:.0%} of the validation images right"
             return f"Trained on {images} in {self.seconds:.1f} s{validated}"
-        several = f" in {images}" if self.n_images > 1 else ""
+        several = f" of {images}" if self.n_images > 1 else ""
         return f"Trained on {self.n_clicks:,} clicks{several} in {self.seconds:.1f} s"
 
 
@@ -101,13 +98,10 @@ class ImageAnswer:
     image_id : int
     probabilities : tuple of (str, float)
         Every class with its probability, the most probable first.
-    generation : int
-        Number of the request that asked for it.
     """
 
     image_id: int
     probabilities: tuple[tuple[str, float], ...]
-    generation: int
 
     @property
     def label(self) -> str:
@@ -130,8 +124,6 @@ class HeatMap:
         Largest absolute value.
     grid : PatchGrid
         Where the values lie over the image.
-    generation : int
-        Number of the request that asked for it.
     """
 
     image_id: int
@@ -139,4 +131,3 @@ class HeatMap:
     values: FloatArray
     largest: float
     grid: PatchGrid
-    generation: int
