@@ -26,9 +26,9 @@ def measure(repeats: int) -> dict[str, float]:
         predicted = time.perf_counter()
         model.continue_fit(sample.image, sample.clicks)
         went_on = time.perf_counter()
-        look = model.look(sample.image)
+        look = model.embed(sample.image)
         looked = time.perf_counter()
-        look.predict_proba(sample.clicks)
+        look.segment(sample.clicks)
         answered = time.perf_counter()
         rows.append((fitted - start, predicted - fitted, went_on - predicted, looked - went_on, answered - looked))
     # The first round pays for loading libraries and is left out.

@@ -55,18 +55,18 @@ def gaps_s(work: Callable[[], None]) -> list[float]:
 
 
 def train(widget: ClickTrainWidget) -> None:
-    widget.controls.train.click()
-    wait_until(lambda: not widget.session.busy)
+    widget.pixels.controls.train.click()
+    wait_until(lambda: not widget.project.busy)
 
 
 def cancel_s(widget: ClickTrainWidget, after_s: float) -> float:
     """Seconds from the click on Cancel, `after_s` into a run, to the end of all work."""
-    widget.controls.train.click()
+    widget.pixels.controls.train.click()
     start = time.perf_counter()
-    wait_until(lambda: time.perf_counter() - start > after_s or not widget.session.busy)
+    wait_until(lambda: time.perf_counter() - start > after_s or not widget.project.busy)
     begin = time.perf_counter()
-    widget.controls.cancel.click()
-    wait_until(lambda: not widget.session.busy)
+    widget.pixels.controls.status.cancel.click()
+    wait_until(lambda: not widget.project.busy)
     return time.perf_counter() - begin
 
 

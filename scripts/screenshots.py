@@ -44,8 +44,8 @@ def show_pixels(out: Path) -> None:
     viewer.fit_to_view(margin=0.02)
     shoot(viewer, out / "clicks.png")
 
-    widget.controls.train.click()
-    widget.session.wait()
+    widget.pixels.controls.train.click()
+    widget.project.wait()
     shoot(viewer, out / "viewer.png")
 
     viewer.layers[f"{NAME} classes"].visible = False
@@ -66,16 +66,16 @@ def show_whole_images(out: Path) -> None:
 
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         draw_tutorial_images()
-        tab.session.table.add([Path("slides")])
-        tab.session.train(tab.controls.choose(patch_px=32, epochs=20))
-        tab.session.wait()
+        dock.project.add_files([Path("slides")])
+        dock.project.train_images(tab.controls.choose(patch_px=32, epochs=20))
+        dock.project.wait()
         with Image.open("new/ill/ill22.png") as picture:
             viewer.add_image(np.asarray(picture), name="ill22")
     viewer.fit_to_view(margin=0.02)
     shoot(viewer, out / "whole-trained.png")
 
     tab.answer.heat_map.click()
-    tab.session.wait()
+    dock.project.wait()
     shoot(viewer, out / "whole-heat.png")
     viewer.close()
 

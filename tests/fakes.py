@@ -7,25 +7,30 @@ import threading
 from typing import ClassVar
 
 import numpy as np
-from clicktrain.images.files import read_image
 
-from clicktrain.config import ClassInfo, default_class
-from clicktrain.config import preset as preset_named
-from clicktrain.config.summaries import ModelSummary, TrainedClicks
+from clicktrain.config import ClassInfo
 from clicktrain.errors import ClickTrainError, ModelFileError, NotFittedError
 from clicktrain.geometry.patch_grid import plan_patch_grid
+from clicktrain.geometry.region import Region
+from clicktrain.images.source import open_image
 from clicktrain.progress import Progress
+
+
+def pixels_of(image):
+    """All pixels of an image's first channel."""
+    source = open_image(image)
+    return source.read(Region.whole(source.shape_px))[0].astype(np.float64)
 
 
 class FakeClassifier:
     """Nearest mean grey value; training can be held at its first step to look at what happens meanwhile.
 
-    What is recorded and how it is held is common to all of them, as a session makes new ones.
+    What is recorded and how it is held is common to all of them, as a project makes new ones.
     """
 
     started = threading.Event()
     go_on = threading.Event()
-    looks = False
+    embeds = False
     error: Exception | None = None
     calls: ClassVar[list[str]] = []
 
@@ -40,7 +45,7 @@ class FakeClassifier:
     def reset(cls) -> None:
         cls.started.clear()
         cls.go_on.set()
-        cls.looks, cls.error = False, None
+        cls.embeds, cls.error = False, None
         cls.calls.clear()
 
     def clone(self, *, preset, position_encoding):
@@ -52,58 +57,41 @@ class FakeClassifier:
             raise NotFittedError("not fitted")
         return np.array(sorted(self.means), np.int64)
 
-    def fit(self, images, labels, *, axes=None, spacing=None, progress=None):
+    def fit(self, images, clicks, *, axes=None, voxel_size=None, progress=None):
         self.calls.append("fit")
-        return self._learn(images, labels, progress)
+        return self._learn(images, clicks, progress)
 
-    def continue_fit(self, images, labels, *, axes=None, spacing=None, progress=None):
+    def continue_fit(self, images, clicks, *, axes=None, voxel_size=None, progress=None):
         self.calls.append("continue_fit")
-        return self._learn(images, labels, progress)
+        return self._learn(images, clicks, progress)
 
-    def _learn(self, image, clicks, progress):
-        image = np.asarray(image)
+    def _learn(self, images, clicks, progress):
         for step in range(3):
             progress(Progress("training", step, 3, loss=1.0 / (step + 1)))
             self.started.set()
             assert self.go_on.wait(10)
         if self.error is not None:
             raise self.error
-        values = image[tuple(clicks.positions_px.T)]
-        self.means = {number: float(values[clicks.classes == number].mean()) for number in clicks.present}
+        clicked = zip(images, clicks, strict=True)
+        values = np.concatenate([pixels_of(image)[tuple(part.positions_px.T)] for image, part in clicked])
+        classes = np.concatenate([part.classes for part in clicks])
+        self.means = {int(number): float(values[classes == number].mean()) for number in np.unique(classes)}
         return self
 
-    def look(self, image, *, axes=None, progress=None):
-        if not self.looks:
+    def embed(self, image, *, axes=None, progress=None):
+        if not self.embeds:
             return None
-        self.calls.append("look")
+        self.calls.append("embed")
         progress(Progress("features", 0, 1))
-        return FakeLook(np.asarray(image))
+        return FakeEmbedding(pixels_of(image))
 
-    def predict_proba(self, image, *, axes=None, progress=None):
+    def predict_to(self, image, sink, *, memory_bytes=None, progress=None):
         self.calls.append("predict")
         progress(Progress("predicting", 0, 1))
-        score = np.stack([-np.abs(image - self.means[int(number)]) for number in self.classes_])
+        pixels = pixels_of(image)
+        score = np.stack([-np.abs(pixels - self.means[int(number)]) for number in self.classes_])
         weight = np.exp(score)
-        return (weight / weight.sum(axis=0)).astype(np.float32)
-
-    def summary(self):
-        settings = preset_named("fast")
-        infos = {info.number: info for info in self.class_infos}
-        return ModelSummary(
-            format_version=1,
-            versions={},
-            preset="fast",
-            architecture=settings.network,
-            training=settings.training,
-            seed=0,
-            fov_px=(1, 1),
-            n_parameters=0,
-            channels=1,
-            channel_mean=(0.0,),
-            channel_deviation=(1.0,),
-            classes=tuple(infos.get(number, default_class(number)) for number in self.means),
-            clicks=TrainedClicks(per_class={}, sha256=""),
-        )
+        sink.write(Region.whole(pixels.shape), (weight / weight.sum(axis=0)).astype(np.float32))
 
     def save(self, path):
         infos = [info.model_dump() for info in self.class_infos]
@@ -121,15 +109,17 @@ class FakeClassifier:
         return loaded
 
 
-class FakeLook:
-    """Says that every pixel is of the first class."""
+class FakeEmbedding:
+    """Says that every pixel is of the first class; of a volume, it answers in clicked slices only."""
 
     def __init__(self, image) -> None:
         self.image = image
 
-    def predict_proba(self, clicks):
-        answer = np.zeros((len(clicks.present), *self.image.shape), np.float32)
-        answer[0] = 1
+    def segment(self, clicks):
+        n_classes = len(clicks.present)
+        answer = np.full((n_classes, *self.image.shape), 1 / n_classes, np.float32)
+        known = np.unique(clicks.positions_px[:, 0]) if self.image.ndim == 3 else slice(None)
+        answer[:, known] = np.eye(n_classes)[0].reshape(-1, *[1] * self.image.ndim)
         return answer
 
 
@@ -154,6 +144,8 @@ class FakeImageModel:
 
     @property
     def classes_(self):
+        if not self.means:
+            raise NotFittedError("not fitted")
         return np.array(sorted(self.means))
 
     def fit(self, images, labels, *, progress=None):
@@ -165,7 +157,7 @@ class FakeImageModel:
         progress(Progress("validating", 1, 1, 0.25, 0.75))
         if self.error is not None:
             raise self.error
-        greys = [float(read_image(path).array.mean()) for path in images]
+        greys = [float(pixels_of(path).mean()) for path in images]
         self.means = {
             name: float(np.mean([grey for grey, label in zip(greys, labels, strict=True) if label == name]))
             for name in set(labels)
@@ -177,7 +169,7 @@ class FakeImageModel:
         progress(Progress("predicting", 0, 1))
         self.started.set()
         assert self.go_on.wait(10)
-        distances = np.array([abs(float(np.asarray(images).mean()) - self.means[str(name)]) for name in self.classes_])
+        distances = np.array([abs(float(pixels_of(images).mean()) - self.means[str(name)]) for name in self.classes_])
         weights = np.exp(-distances)
         return (weights / weights.sum()).astype(np.float32)[np.newaxis]
 

@@ -23,7 +23,7 @@ PAGES = [
     "docs/tutorials/whole-images.md",
     "docs/explanation/engine.md",
     "docs/explanation/mixture-of-depths.md",
-    "docs/explanation/session.md",
+    "docs/explanation/project.md",
     "docs/explanation/whole-images.md",
     "docs/explanation/patchgd.md",
 ]

@@ -61,7 +61,7 @@ def test_a_first_look_knows_it_as_well(organ, drawn):
     clicks = Clicks.of(drawn, organ[1].shape)
     right = {}
     for position_encoding in (False, True):
-        answer = fast(position_encoding).look(organ[0]).predict_proba(clicks)
+        answer = fast(position_encoding).embed(organ[0]).segment(clicks)
         right[position_encoding] = float((answer.argmax(0) + 1 == organ[1])[organ[1] > 1].mean())
     assert right[True] > right[False] + 0.1
 

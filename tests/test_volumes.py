@@ -141,8 +141,8 @@ def test_settings_of_ones_own_are_for_images_or_for_volumes() -> None:
     assert model.predict(VOLUME, axes="ZYX").shape == VOLUME.shape
 
 
-def test_spacing_is_kept_with_the_model_and_counts(tmp_path: Path) -> None:
-    model = fast().fit(VOLUME, LABELS, axes="ZYX", spacing=(0.4, 0.2, 0.2))
+def test_voxel_size_is_kept_with_the_model_and_counts(tmp_path: Path) -> None:
+    model = fast().fit(VOLUME, LABELS, axes="ZYX", voxel_size=(0.4, 0.2, 0.2))
     assert model.summary().architecture.anisotropy == pytest.approx(2.0)
     model.save(tmp_path / "m.clicktrain")
     loaded = PixelClassifier.load(tmp_path / "m.clicktrain")
@@ -153,28 +153,30 @@ def test_spacing_is_kept_with_the_model_and_counts(tmp_path: Path) -> None:
 
 
 def test_one_spacing_for_all_axes_is_as_good_as_none() -> None:
-    plain, even = (fast().fit(VOLUME, LABELS, axes="ZYX", spacing=spacing) for spacing in (None, (3.5, 3.5, 3.5)))
+    plain, even = (
+        fast().fit(VOLUME, LABELS, axes="ZYX", voxel_size=voxel_size) for voxel_size in (None, (3.5, 3.5, 3.5))
+    )
     np.testing.assert_allclose(plain.predict_proba(VOLUME, axes="ZYX"), even.predict_proba(VOLUME, axes="ZYX"))
 
 
 @pytest.mark.parametrize(
-    "spacing", [(1.0, 1.0), (0.0, 1.0, 1.0), (1.0, -1.0, 1.0), (np.nan, 1.0, 1.0), (200.0, 1.0, 1.0)]
+    "voxel_size", [(1.0, 1.0), (0.0, 1.0, 1.0), (1.0, -1.0, 1.0), (np.nan, 1.0, 1.0), (200.0, 1.0, 1.0)]
 )
-def test_spacing_that_cannot_be_is_refused(spacing: tuple[float, ...]) -> None:
-    with pytest.raises(ImageError, match="spacing must be"):
-        fast().fit(VOLUME, LABELS, axes="ZYX", spacing=spacing)
+def test_voxel_size_that_cannot_be_is_refused(voxel_size: tuple[float, ...]) -> None:
+    with pytest.raises(ImageError, match="voxel_size must be"):
+        fast().fit(VOLUME, LABELS, axes="ZYX", voxel_size=voxel_size)
 
 
-def test_spacing_of_an_image_is_refused() -> None:
+def test_voxel_size_of_an_image_is_refused() -> None:
     image, truth = two_textures(40)
-    with pytest.raises(ImageError, match="spacing must be left out for 2D images"):
-        fast().fit(image, truth, spacing=(1, 1, 1))
+    with pytest.raises(ImageError, match="voxel_size must be left out for 2D images"):
+        fast().fit(image, truth, voxel_size=(1, 1, 1))
 
 
 def test_a_first_look_answers_in_the_clicked_slices() -> None:
-    look = fast(pretrained=True).look(VOLUME, axes="ZYX")
+    look = fast(pretrained=True).embed(VOLUME, axes="ZYX")
     clicks = Clicks.from_labels(LABELS)
-    answer = look.predict_proba(clicks)
+    answer = look.segment(clicks)
     assert answer.shape == (2, *VOLUME.shape)
     np.testing.assert_allclose(answer.sum(axis=0), 1, atol=1e-5)
     clicked = np.unique(clicks.positions_px[:, 0])
@@ -184,9 +186,9 @@ def test_a_first_look_answers_in_the_clicked_slices() -> None:
 
 
 def test_a_first_look_answers_as_the_head_of_a_trained_classifier(fitted: PixelClassifier) -> None:
-    look = fast(pretrained=True).look(VOLUME, axes="ZYX")
+    look = fast(pretrained=True).embed(VOLUME, axes="ZYX")
     clicks = Clicks.from_labels(LABELS)
-    answer = look.predict_proba(clicks)
+    answer = look.segment(clicks)
     slices = np.unique(clicks.positions_px[:, 0])
     maps = torch.stack([look._maps[number] for number in slices.tolist()], dim=2)
     shape = (len(slices), *VOLUME.shape[1:])
@@ -198,28 +200,28 @@ def test_a_first_look_answers_as_the_head_of_a_trained_classifier(fitted: PixelC
 
 def test_a_first_look_waits_for_few_new_slices_but_for_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clicktrain.inference.pixels.volume_look._MOST_NEW", 1)
-    look = fast(pretrained=True).look(VOLUME, axes="ZYX")
+    look = fast(pretrained=True).embed(VOLUME, axes="ZYX")
     labels = np.zeros_like(LABELS)
     labels[2, 3, 3:9], labels[5, 3, 26] = 1, 2
-    first = look.predict_proba(Clicks.from_labels(labels))
+    first = look.segment(Clicks.from_labels(labels))
     assert sorted(look._maps) == [2, 5]
     assert first.shape == (2, *VOLUME.shape)
     labels[7, 3, 4], labels[9, 3, 4:7] = 1, 1
-    look.predict_proba(Clicks.from_labels(labels))
+    look.segment(Clicks.from_labels(labels))
     assert sorted(look._maps) == [2, 5, 9]
 
 
 def test_a_first_look_forgets_slices_that_memory_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clicktrain.inference.pixels.volume_look._MOST_BYTES", 1)
-    look = fast(pretrained=True).look(VOLUME, axes="ZYX")
+    look = fast(pretrained=True).embed(VOLUME, axes="ZYX")
     for number in (3, 8):
-        look.predict_proba(Clicks.from_labels(np.where(np.arange(len(VOLUME))[:, None, None] == number, TRUTH, 0)))
+        look.segment(Clicks.from_labels(np.where(np.arange(len(VOLUME))[:, None, None] == number, TRUTH, 0)))
     assert sorted(look._maps) == [8]
 
 
 def test_a_first_look_refuses_clicks_that_do_not_fit() -> None:
-    look = fast(pretrained=True).look(VOLUME, axes="ZYX")
+    look = fast(pretrained=True).embed(VOLUME, axes="ZYX")
     with pytest.raises(ClicksError, match="volume of shape"):
-        look.predict_proba(Clicks.from_labels(LABELS[:-1]))
+        look.segment(Clicks.from_labels(LABELS[:-1]))
     with pytest.raises(ClicksError):
-        look.predict_proba(Clicks.from_labels(np.where(LABELS == 2, 0, LABELS)))
+        look.segment(Clicks.from_labels(np.where(LABELS == 2, 0, LABELS)))

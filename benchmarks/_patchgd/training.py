@@ -7,8 +7,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-
 from clicktrain.images.regions import LazyImage
+
 from clicktrain.inference.images.inspection import inspect_image, pooled_statistics
 from clicktrain.inference.images.patches import opened
 from clicktrain.inference.images.predict import score_image

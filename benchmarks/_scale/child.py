@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import zarr
+
 from clicktrain.cli.app import main
 from clicktrain.images.source import StoredImage
 from clicktrain.stores.ome_zarr import OmeZarrSink

@@ -31,8 +31,8 @@ def test_a_volume_is_trained_on_and_classified(clicktrain, volume, tmp_path, kin
     else:
         write_clicks_csv(tmp_path / "clicks.csv", Clicks.from_labels(LABELS))
     clicks, model = next(tmp_path.glob("clicks.*")), tmp_path / "m.clicktrain"
-    spacing = ("--spacing", "2", "1", "1")
-    trained = clicktrain("train", volume, "--clicks", clicks, "-o", model, "--preset", "fast", *spacing)
+    voxel_size = ("--voxel-size", "2", "1", "1")
+    trained = clicktrain("train", volume, "--clicks", clicks, "-o", model, "--preset", "fast", *voxel_size)
     assert trained.exit_code == 0, trained.output
     assert PixelClassifier.load(model).summary().architecture.anisotropy == 2.0
     assert clicktrain("predict", model, volume, "-o", tmp_path / "out").exit_code == 0

@@ -5,24 +5,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 from clicktrain.napari.dock import ClickTrainWidget
-from clicktrain.project import Session
-from tests.fakes import FakeClassifier
+from clicktrain.project import Project
+from tests.fakes import FakeClassifier, FakeImageModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari.layers import Labels
 
+    from clicktrain.napari.pixels_tab import PixelsTab
+    from clicktrain.napari.project_tab import ProjectTab
+
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
+def viewer(qapp) -> ViewerModel:
+    """A viewer without a window, which takes no time to make; a few tests take a real one instead."""
+    return ViewerModel()
 
 
 @pytest.fixture
@@ -34,20 +39,48 @@ def classifier() -> Iterator[FakeClassifier]:
 
 
 @pytest.fixture
-def open_dock(viewer):
-    """Dock the widget as the plugin menu does, with a session around the classifier given."""
-
-    def dock(classifier) -> ClickTrainWidget:
-        widget = ClickTrainWidget(viewer, Session(classifier))
-        viewer.window.add_dock_widget(widget, name="ClickTrain", area="right")
-        return widget
-
-    return dock
+def image_model() -> Iterator[FakeImageModel]:
+    FakeImageModel.reset()
+    yield FakeImageModel()
+    FakeImageModel.go_on.set()
 
 
 @pytest.fixture
-def dock(open_dock, classifier) -> ClickTrainWidget:
-    return open_dock(classifier)
+def open_widget(viewer, qtbot):
+    """Open the widget, docked as by the plugin menu where the viewer has a window."""
+    opened = []
+
+    def open_it(*classifiers) -> ClickTrainWidget:
+        widget = ClickTrainWidget(viewer, Project(*classifiers))
+        opened.append(widget)
+        if hasattr(viewer, "window"):
+            viewer.window.add_dock_widget(widget, name="ClickTrain", area="right")
+        else:
+            qtbot.addWidget(widget)
+        return widget
+
+    yield open_it
+    FakeClassifier.go_on.set()
+    FakeImageModel.go_on.set()
+    for widget in opened:
+        widget.close_project()
+
+
+@pytest.fixture
+def widget(open_widget, classifier, image_model) -> ClickTrainWidget:
+    return open_widget(classifier, image_model)
+
+
+@pytest.fixture
+def open_dock(open_widget):
+    """Open the widget and return its tab for pixels."""
+    return lambda classifier: open_widget(classifier).pixels
+
+
+@pytest.fixture
+def dock(widget) -> PixelsTab:
+    """The tab for pixels of the widget."""
+    return widget.pixels
 
 
 @pytest.fixture
@@ -82,11 +115,11 @@ def notes() -> Iterator[list[str]]:
 
 @pytest.fixture
 def finish(qtbot):
-    """Wait until the session is idle and the widget has been told so."""
+    """Wait until the project is idle and the tab has been told so."""
 
-    def wait(widget: ClickTrainWidget) -> None:
+    def wait(tab: ProjectTab) -> None:
         def idle() -> bool:
-            return not widget.session.busy and not widget.controls.cancel.isEnabled()
+            return not tab.project.busy and not tab.controls.status.cancel.isEnabled()
 
         qtbot.waitUntil(idle, timeout=240_000)
 
@@ -114,11 +147,11 @@ def drag(qtbot):
 def _no_thread_is_left(request):
     """Every test ends with its background thread gone."""
     yield
-    assert not session_threads()
+    assert not project_threads()
 
 
-def session_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "clicktrain-session"]
+def project_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "clicktrain-project"]
 
 
 def _canvas(viewer) -> QWidget:

@@ -7,11 +7,14 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 
 from clicktrain.api import PixelClassifier
+from clicktrain.config import preset
 
 
 @pytest.fixture
 def dock(open_dock):
-    return open_dock(PixelClassifier(preset="fast"))
+    settings = preset("fast", pretrained=False)
+    training = settings.training.model_copy(update={"steps": 3})
+    return open_dock(PixelClassifier(preset=settings.model_copy(update={"training": training}), pretrained=False))
 
 
 def train(dock, finish):
@@ -50,7 +53,7 @@ def test_labels_that_get_another_shape(viewer, dock, notes, halves, strokes, qtb
     layer.data = np.ones((30, 20), np.uint8)
     dock.controls.train.click()
     assert "spatial shape" in notes[0]
-    assert not dock.session.busy
+    assert not dock.project.busy
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf], ids=["nan", "inf"])
@@ -116,7 +119,7 @@ def test_saving_where_there_is_no_folder(viewer, dock, notes, halves, strokes, f
     dock.controls.save.click()
     finish(dock)
     assert len(notes) == 1
-    assert dock.session.fitted
+    assert dock.project.is_trained("pixels")
 
 
 def test_points_outside_the_image(viewer, dock, notes, halves):

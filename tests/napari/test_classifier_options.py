@@ -83,7 +83,7 @@ def clicked(viewer, dock, halves, strokes):
 
 
 def in_use(dock) -> FakeClassifier:
-    return dock.session._in_use.trained()
+    return dock.project.state.pixel_classifier
 
 
 def train(dock, finish):
@@ -95,7 +95,7 @@ def test_train_makes_what_was_chosen(viewer, clicked, finish):
     train(clicked, finish)
     clicked.options._network.setCurrentText("Fast")
     clicked.options._place.click()
-    assert clicked.controls.status == "This choice takes effect with the next training."
+    assert clicked.controls.status.text == "This choice takes effect with the next training."
     assert in_use(clicked).preset == "auto"
     train(clicked, finish)
     assert (in_use(clicked).preset, in_use(clicked).position_encoding) == ("fast", True)
@@ -122,11 +122,11 @@ def test_cancelling_keeps_the_classifier_and_the_choice(clicked, finish):
     FakeClassifier.go_on.clear()
     clicked.controls.train.click()
     assert FakeClassifier.started.wait(10)
-    clicked.controls.cancel.click()
+    clicked.controls.status.cancel.click()
     FakeClassifier.go_on.set()
     finish(clicked)
     assert in_use(clicked) is before
-    assert clicked.options.options == clicked.session.options == ClassifierOptions("fast")
+    assert clicked.options.options == clicked.project.options == ClassifierOptions("fast")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_loaded_model_shows_what_it_is(
     assert notes == []
 
 
-def test_a_session_that_is_brought_along_shows_its_options(open_dock):
+def test_a_project_that_is_brought_along_shows_its_options(open_dock):
     dock = open_dock(FakeClassifier(preset="wide", position_encoding=True))
     assert dock.options.options == ClassifierOptions("wide", True)
     assert dock.options._network.currentText() == "Wide field of view"

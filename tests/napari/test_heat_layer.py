@@ -7,16 +7,14 @@ from napari.layers import Image
 
 from clicktrain.geometry.patch_grid import plan_patch_grid
 from clicktrain.napari.heat_layer import show_heat_map
-from clicktrain.project import ImageInput
-from clicktrain.project.whole_image_values import HeatMap
+from clicktrain.project import HeatMap
 
 GRID = plan_patch_grid((50, 70), 16, 16)
 AFFINE = np.array([[1.2, 0.3, 5], [-0.2, 0.9, -7], [0, 0, 1]])
 
 
 def heat_of(values: np.ndarray) -> HeatMap:
-    image = ImageInput(np.zeros((50, 70)), "YX")
-    return HeatMap(image, "ill", values, float(np.abs(values).max()), GRID, 1)
+    return HeatMap(0, "ill", values, float(np.abs(values).max()), GRID)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from napari.layers import Image, Labels, Points
 
 from clicktrain.errors import ImageError
-from clicktrain.napari.layers import array_of, axes_of, likely_axes, spacing_of, spatial_transform
+from clicktrain.napari.layers import array_of, axes_of, likely_axes, spatial_transform, voxel_size_of
 
 PLACE = {
     "scale": (2.0, 3.0),
@@ -54,8 +54,8 @@ def test_a_stack_is_a_volume_unless_its_name_or_length_says_channels(planes, nam
 
 def test_spacing_is_that_of_a_volume_s_layer():
     layer = Image(np.zeros((5, 20, 30)), rgb=False, scale=(2, 0.5, 0.5))
-    assert spacing_of(layer, "ZYX") == (2.0, 0.5, 0.5)
-    assert spacing_of(layer, "CYX") is None
+    assert voxel_size_of(layer, "ZYX") == (2.0, 0.5, 0.5)
+    assert voxel_size_of(layer, "CYX") is None
 
 
 def test_too_many_axes_are_refused():

@@ -42,7 +42,7 @@ def test_strokes_of_the_mouse_train_a_classifier_that_is_right_and_lies_on_the_i
     assert np.unique(clicks.data[truth == 1]).tolist() == [0, 1]
     assert np.unique(clicks.data[truth == 2]).tolist() == [0, 2]
 
-    qtbot.waitUntil(lambda: bool(widget.session.count(1) and widget.session.count(2)))
+    qtbot.waitUntil(lambda: bool(widget.project.count(1) and widget.project.count(2)))
     widget.controls.train.click()
     finish(widget)
     assert notes == []
@@ -69,4 +69,4 @@ def test_a_stroke_on_the_canvas_with_live_on_updates_the_classes(viewer, dock, d
     drag(viewer, clicks, [(5, 20), (5, 27)])
     qtbot.waitUntil(lambda: "halves classes" in viewer.layers)
     np.testing.assert_array_equal(viewer.layers["halves classes"].data, np.where(halves > 0, 2, 1))
-    qtbot.waitUntil(lambda: not dock.session.busy)
+    qtbot.waitUntil(lambda: not dock.project.busy)

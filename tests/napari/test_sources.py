@@ -26,14 +26,14 @@ def test_points_are_clicks(viewer, dock, halves, finish):
     np.testing.assert_allclose(points.face_color[0][:3], [0, 0x72 / 255, 0xB2 / 255], atol=0.01)
     dock.controls.train.click()
     finish(dock)
-    assert (dock.session.count(1), dock.session.count(2)) == (2, 2)
+    assert (dock.project.count(1), dock.project.count(2)) == (2, 2)
     np.testing.assert_array_equal(viewer.layers["halves classes"].data, np.where(halves > 0, 2, 1))
 
 
 def test_points_with_other_features_keep_them(viewer, dock, halves):
     viewer.add_image(halves)
     points = viewer.add_points([[5, 3], [5, 25]], features={"class": [1, 2], "size": [0.5, 0.25], "who": ["a", "b"]})
-    assert dock.session.count(2) == 1
+    assert dock.project.count(2) == 1
     dock.table.activate(2)
     assert points.features["size"].tolist() == [0.5, 0.25]
     assert points.feature_defaults["class"].tolist() == [2]
@@ -68,26 +68,26 @@ def test_clicks_made_for_one_image_are_not_offered_for_another(viewer, dock, hal
 def test_added_and_removed_points_update_the_counts(viewer, dock, halves, qtbot):
     viewer.add_image(halves)
     points = viewer.add_points([[5, 3], [5, 25]], features={"class": [1, 2]})
-    assert dock.session.count(2) == 1
+    assert dock.project.count(2) == 1
     points.add([6, 25])
-    qtbot.waitUntil(lambda: len(dock.session.clicks) == 3)
+    qtbot.waitUntil(lambda: len(dock.project.chosen.clicks) == 3)
     points.selected_data = {1}
     points.remove_selected()
-    qtbot.waitUntil(lambda: len(dock.session.clicks) == 2)
+    qtbot.waitUntil(lambda: len(dock.project.chosen.clicks) == 2)
 
 
 def test_points_in_another_place_of_the_world_are_matched_to_the_pixel_they_lie_on(viewer, dock, halves):
     image = viewer.add_image(halves, scale=(2, 3), translate=(10, 20), rotate=30)
     world = [image.data_to_world((5, 3)), image.data_to_world((5, 25))]
     viewer.add_points(world, features={"class": [1, 2]})
-    assert dock.session.clicks.positions_px.tolist() == [[5, 3], [5, 25]]
+    assert dock.project.chosen.clicks.positions_px.tolist() == [[5, 3], [5, 25]]
 
 
 def test_points_without_a_class_get_it_from_their_colour(viewer, dock, halves):
     viewer.add_image(halves)
-    colors = [dock.session.classes[2].color, dock.session.classes[1].color]
+    colors = [dock.project.classes[2].color, dock.project.classes[1].color]
     viewer.add_points([[5, 3], [5, 25]], face_color=colors)
-    assert dock.session.clicks.classes.tolist() == [2, 1]
+    assert dock.project.chosen.clicks.classes.tolist() == [2, 1]
 
 
 def test_a_class_of_points_is_removed_with_them(viewer, dock, halves, monkeypatch):
@@ -99,7 +99,7 @@ def test_a_class_of_points_is_removed_with_them(viewer, dock, halves, monkeypatc
     dock.table.activate(2)
     dock.table._remove.click()
     assert points.data.tolist() == [[5, 3]]
-    assert 2 not in dock.session.classes
+    assert 2 not in dock.project.classes
 
 
 def test_channels_first_images_are_classified(viewer, open_dock, finish, notes):
@@ -135,15 +135,17 @@ def test_replaced_pixels_are_used(viewer, dock, halves, strokes, finish):
     layer.data = 4 - halves
     dock.controls.train.click()
     finish(dock)
-    assert dock.session.image.array is layer.data
-    assert dock.session.count(1) == 6
+    assert dock.project.chosen.pixels is layer.data
+    assert dock.project.count(1) == 6
 
 
 def test_choosing_another_image_works_on_that_one(viewer, dock, halves, strokes, finish):
     viewer.add_image(halves, name="first")
     second = viewer.add_image(4 - halves, name="second")
-    viewer.add_labels(strokes)
+    layer = viewer.add_labels(strokes)
     dock.source.image = second
+    assert dock.source.clicks_layer is None
+    dock.source.clicks_layer = layer
     dock.controls.train.click()
     finish(dock)
     assert "second classes" in viewer.layers
@@ -153,8 +155,8 @@ def test_choosing_another_image_works_on_that_one(viewer, dock, halves, strokes,
 def test_sample_opens_from_the_menu_with_its_classes(viewer, dock):
     viewer.open_sample("napari-clicktrain", "immunohistochemistry")
     assert [layer.name for layer in viewer.layers] == ["immunohistochemistry", "immunohistochemistry clicks"]
-    assert [info.name for info in dock.session.classes] == ["epithelium", "stroma", "lumen"]
-    assert len(dock.session.clicks) == len(samples.immunohistochemistry().clicks)
+    assert [info.name for info in dock.project.classes] == ["epithelium", "stroma", "lumen"]
+    assert len(dock.project.chosen.clicks) == len(samples.immunohistochemistry().clicks)
 
 
 def test_sample_layers_are_what_napari_takes():
@@ -164,20 +166,21 @@ def test_sample_layers_are_what_napari_takes():
     assert image_options["rgb"]
 
 
-def test_demo_opens_with_the_prediction_of_the_classifier_it_is_given(viewer, classifier, finish):
+def test_demo_opens_with_the_prediction_of_the_classifier_it_is_given(make_napari_viewer, classifier, finish):
+    viewer = make_napari_viewer()
     sample = samples.immunohistochemistry()
     grey = sample.image.mean(axis=-1)
     classifier.means = {k: float(grey[sample.clicks.to_labels() == k].mean()) for k in (1, 2, 3)}
     classifier.class_infos = sample.class_infos
     classifier.predict_proba = lambda image, **_: np.full((3, *sample.clicks.shape_px), 1 / 3, np.float32)
-    dock = show_sample(viewer, sample, classifier)
-    finish(dock)
+    finish(show_sample(viewer, sample, classifier).pixels)
     assert "immunohistochemistry classes" in viewer.layers
 
 
-def test_the_plugin_menu_opens_the_widget(viewer):
-    _, dock = viewer.window.add_plugin_dock_widget("napari-clicktrain", "ClickTrain")
+def test_the_plugin_menu_opens_the_widget(make_napari_viewer):
+    viewer = make_napari_viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-clicktrain", "ClickTrain")
     viewer.add_image(np.eye(20))
-    assert dock.source.image.name == "Image"
-    dock.source._new.click()
+    assert widget.pixels.source.image.name == "Image"
+    widget.pixels.source._new.click()
     assert "Image clicks" in viewer.layers

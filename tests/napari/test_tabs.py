@@ -9,7 +9,7 @@ def test_a_page_scrolls_up_and_down_and_never_sideways(qtbot):
     wide, tall = QPushButton("wide"), QPushButton("tall")
     wide.setMinimumWidth(300)
     tall.setMinimumHeight(2000)
-    tabs = Tabs({"One": [wide], "Two": [tall]})
+    tabs = Tabs({"One": wide, "Two": tall})
     qtbot.addWidget(tabs)
     tabs.show()
     tabs.resize(10, 400)

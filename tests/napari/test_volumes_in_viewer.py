@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from clicktrain.api import PixelClassifier
 from tests.textures import strokes_in_slices, two_textures_in_depth
@@ -15,8 +16,10 @@ PLACE = {"scale": (2.0, 1.0, 1.0), "translate": (5.0, 10.0, -20.0)}
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer(show=True)
+def viewer(request, qapp):
+    if "drag" in request.fixturenames:
+        return request.getfixturevalue("make_napari_viewer")(show=True)
+    return ViewerModel()
 
 
 def test_strokes_in_slices_train_a_classifier_of_the_whole_volume(viewer, open_dock, drag, finish, qtbot, notes):
@@ -35,7 +38,7 @@ def test_strokes_in_slices_train_a_classifier_of_the_whole_volume(viewer, open_d
             drag(viewer, clicks, [(plane, 12, x), (plane, 16, x + 12)])
     assert np.unique(np.nonzero(clicks.data)[0]).tolist() == [3, 4, 5, 6]
 
-    qtbot.waitUntil(lambda: bool(widget.session.count(1) and widget.session.count(2)))
+    qtbot.waitUntil(lambda: bool(widget.project.count(1) and widget.project.count(2)))
     widget.controls.train.click()
     finish(widget)
     assert notes == []
@@ -43,7 +46,7 @@ def test_strokes_in_slices_train_a_classifier_of_the_whole_volume(viewer, open_d
     assert (classes.data == TRUTH).mean() > 0.95
     for result in (clicks, classes, viewer.layers["volume confidence"]):
         np.testing.assert_allclose(result.data_to_world((2, 7, 9)), layer.data_to_world((2, 7, 9)))
-    assert widget.session._in_use.trained().summary().architecture.anisotropy == 2.0
+    assert widget.project.state.pixel_classifier.summary().architecture.anisotropy == 2.0
     if path := os.environ.get("CLICKTRAIN_SCREENSHOT"):
         viewer.window.screenshot(path.replace(".png", "_slice.png"), flash=False, canvas_only=False)
         viewer.dims.ndisplay = 3
@@ -63,8 +66,8 @@ def test_points_in_slices_are_clicks_of_the_volume(viewer, open_dock, classifier
     widget.table.activate(2)
     points.add((6, 7.4, 8))
     widget._clicks.read()
-    assert widget.session.clicks.positions_px.tolist() == [[3, 4, 5], [6, 7, 8]]
-    assert widget.session.clicks.classes.tolist() == [1, 2]
+    assert widget.project.chosen.clicks.positions_px.tolist() == [[3, 4, 5], [6, 7, 8]]
+    assert widget.project.chosen.clicks.classes.tolist() == [1, 2]
 
 
 def test_labels_painted_in_three_dimensions_are_clicks_too(viewer, open_dock, classifier):
@@ -75,7 +78,7 @@ def test_labels_painted_in_three_dimensions_are_clicks_too(viewer, open_dock, cl
     clicks.n_edit_dimensions, clicks.brush_size = 3, 9
     clicks.paint((6, 12, 12), 1)
     widget._clicks.read()
-    assert len(np.unique(widget.session.clicks.positions_px[:, 0])) > 1
+    assert len(np.unique(widget.project.chosen.clicks.positions_px[:, 0])) > 1
 
 
 def test_the_axes_say_whether_a_stack_is_a_volume(viewer, open_dock, classifier):
@@ -84,24 +87,7 @@ def test_the_axes_say_whether_a_stack_is_a_volume(viewer, open_dock, classifier)
     deep = viewer.add_labels(strokes_in_slices(TRUTH).astype(np.uint8), name="deep")
     widget = open_dock(classifier)
     assert widget.source.clicks_layer is deep
-    assert widget.session.image.axes == "ZYX"
+    assert widget.project.chosen.axes == "ZYX"
     widget.source._axes.setCurrentText("channels, y, x")
-    assert widget.session.image.axes == "CYX"
+    assert widget.project.chosen.axes == "CYX"
     assert widget.source.clicks_layer is flat
-
-
-def test_a_first_answer_leaves_other_slices_as_they_were(viewer, open_dock, finish, notes):
-    viewer.add_image(VOLUME, name="volume")
-    viewer.add_labels(strokes_in_slices(TRUTH).astype(np.uint8), name="strokes")
-    widget = open_dock(PixelClassifier(preset="fast"))
-    preview_ready = []
-    widget.session.events.preview_ready.connect(preview_ready.append)
-    widget.controls.train.click()
-    finish(widget)
-    assert (preview_ready[0].classes[[3, 4, 5, 6]] > 0).all()
-    assert (preview_ready[0].classes[[0, 1, 8, 9]] == 0).all()
-    before = viewer.layers["volume classes"].data.copy()
-    widget.controls.train.click()
-    finish(widget)
-    np.testing.assert_array_equal(preview_ready[1].classes[[0, 1, 8, 9]], before[[0, 1, 8, 9]])
-    assert notes == []

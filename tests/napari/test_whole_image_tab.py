@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,24 +9,13 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog
 
-from clicktrain.napari.whole_image_tab import WholeImageTab
-from clicktrain.project import WholeImageSession
-from tests.fakes import FakeImageModel
-from tests.napari.conftest import session_threads
+if TYPE_CHECKING:
+    from clicktrain.napari.whole_image_tab import WholeImageTab
 
 
 @pytest.fixture
-def model_type():
-    FakeImageModel.reset()
-    yield FakeImageModel
-    FakeImageModel.go_on.set()
-
-
-@pytest.fixture
-def tab(viewer, model_type) -> WholeImageTab:
-    tab = WholeImageTab(viewer, WholeImageSession(model_type))
-    viewer.window.add_dock_widget(tab, name="Whole image", area="right")
-    return tab
+def tab(widget) -> WholeImageTab:
+    return widget.whole_images
 
 
 @pytest.fixture
@@ -38,16 +29,6 @@ def folder(tmp_path):
             Image.fromarray(image).save(tmp_path / name / f"{name}{number}.png")
     (tmp_path / "t.csv").write_text("path,label\ndark/dark0.png,low\nbright/bright1.png,high\n")
     return tmp_path
-
-
-@pytest.fixture
-def finish(qtbot):
-    """Wait until the session is idle and the tab has been told so."""
-
-    def wait(tab: WholeImageTab) -> None:
-        qtbot.waitUntil(lambda: not tab.session.busy and not tab.controls.cancel.isEnabled(), timeout=30_000)
-
-    return wait
 
 
 @pytest.fixture
@@ -93,13 +74,13 @@ def test_buttons_add_what_is_chosen(tab, folder, monkeypatch):
     assert [name for name, _ in shown(tab)] == ["bright0.png", "dark0.png", "dark1.png"]
     tab.table._csv.click()
     assert dict(shown(tab))["dark0.png"] == "low"
-    assert tab.controls.status == "1 image added."
+    assert tab.controls.status.text == "1 image added."
 
 
 def test_labels_are_typed_and_rows_removed(tab, folder, monkeypatch):
     drop(tab, folder)
     tab.table._table.item(0, 1).setText("light")
-    assert tab.session.table.rows[0].label == "light"
+    assert tab.project.images[0].label == "light"
     tab.table._table.selectAll()
     monkeypatch.setattr(QInputDialog, "getItem", lambda *_: ("all", True))
     tab.table._relabel.click()
@@ -111,15 +92,15 @@ def test_labels_are_typed_and_rows_removed(tab, folder, monkeypatch):
 
 def test_buttons_that_can_do_nothing_are_off(tab, folder):
     off = (tab.table._relabel, tab.table._remove, tab.answer.predict, tab.answer.heat_map, tab.answer.save)
-    assert not any(button.isEnabled() for button in (*off, tab.controls.cancel))
+    assert not any(button.isEnabled() for button in (*off, tab.controls.status.cancel))
     drop(tab, folder)
     tab.table._table.selectRow(0)
     assert tab.table._remove.isEnabled()
 
 
 def test_training_is_told_and_drawn(trained):
-    assert trained.controls.status.startswith("Trained on 4 images in ")
-    assert trained.controls.status.endswith("75% of the validation images right.")
+    assert trained.controls.status.text.startswith("Trained on 4 images in ")
+    assert trained.controls.status.text.endswith("75% of the validation images right.")
     curve = trained.controls.curve._curve
     assert len(curve.training) == 4
     assert curve.accuracy == ((1.0, 0.75),)
@@ -135,7 +116,7 @@ def test_chosen_settings_are_trained_with(tab, folder, finish):
     tab.controls._epochs.setValue(7)
     tab.controls.train.click()
     finish(tab)
-    preset = tab.session._model.preset
+    preset = tab.project.state.image_classifier.preset
     assert (preset.network.encoder, preset.network.patch_px, preset.training.epochs) == ("resnet", 128, 7)
 
 
@@ -150,7 +131,7 @@ def test_open_image_is_answered(viewer, trained, finish):
     assert trained.answer.text == ""
 
 
-def test_heat_map_is_a_layer_that_is_updated_in_place(viewer, trained, finish, model_type):
+def test_heat_map_is_a_layer_that_is_updated_in_place(viewer, trained, finish, image_model):
     viewer.add_image(np.full((20, 30), 1.0, np.float32), name="slide")
     trained.answer.heat_map.click()
     finish(trained)
@@ -163,11 +144,11 @@ def test_heat_map_is_a_layer_that_is_updated_in_place(viewer, trained, finish, m
     finish(trained)
     assert viewer.layers["slide heat map"] is layer
     assert len(viewer.layers) == 2
-    assert model_type.calls == ["fit", "predict", "gradient of dark", "leave_one_out of bright"]
+    assert image_model.calls == ["fit", "predict", "gradient of dark", "leave_one_out of bright"]
     assert trained.answer.image is viewer.layers["slide"]
 
 
-def test_new_pixels_of_a_layer_are_looked_at_anew(viewer, trained, finish, model_type):
+def test_new_pixels_of_a_layer_are_looked_at_anew(viewer, trained, finish, image_model):
     layer = viewer.add_image(np.full((20, 30), 1.0, np.float32), name="slide")
     trained.answer.predict.click()
     finish(trained)
@@ -175,41 +156,41 @@ def test_new_pixels_of_a_layer_are_looked_at_anew(viewer, trained, finish, model
     trained.answer.heat_map.click()
     finish(trained)
     assert trained.answer.text.startswith("bright: ")
-    assert model_type.calls[-1] == "gradient of bright"
+    assert image_model.calls[-1] == "gradient of bright"
 
 
 def test_transparency_is_left_out(viewer, trained, finish):
     viewer.add_image(np.full((20, 30, 4), 1, np.uint8), rgb=True, name="slide")
     trained.answer.predict.click()
     finish(trained)
-    assert trained.session.image.array.shape == (20, 30, 3)
+    assert trained.project.images[-1].pixels.shape == (20, 30, 3)
 
 
-def test_answer_about_an_image_that_was_removed_is_dropped(viewer, trained, finish, model_type, notes):
+def test_answer_about_an_image_that_was_removed_is_dropped(viewer, trained, finish, image_model, notes):
     viewer.add_image(np.full((20, 30), 1.0, np.float32), name="slide")
-    model_type.started.clear()
-    model_type.go_on.clear()
+    image_model.started.clear()
+    image_model.go_on.clear()
     trained.answer.heat_map.click()
-    assert model_type.started.wait(10)
+    assert image_model.started.wait(10)
     viewer.layers.clear()
-    model_type.go_on.set()
+    image_model.go_on.set()
     finish(trained)
     assert trained.answer.text == ""
     assert len(viewer.layers) == 0
     assert notes == []
 
 
-def test_cancel_keeps_table_and_model(trained, finish, model_type, notes):
-    model_type.started.clear()
-    model_type.go_on.clear()
+def test_cancel_keeps_table_and_model(trained, finish, image_model, notes):
+    image_model.started.clear()
+    image_model.go_on.clear()
     trained.controls.train.click()
-    assert model_type.started.wait(10)
+    assert image_model.started.wait(10)
     assert not trained.controls.train.isEnabled()
-    trained.controls.cancel.click()
-    model_type.go_on.set()
+    trained.controls.status.cancel.click()
+    image_model.go_on.set()
     finish(trained)
-    assert trained.controls.status.startswith("Cancelled")
-    assert trained.session.fitted
+    assert trained.controls.status.text.startswith("Cancelled")
+    assert trained.project.is_trained("images")
     assert len(shown(trained)) == 4
     assert notes == []
 
@@ -218,12 +199,12 @@ def test_model_is_saved_and_loaded(trained, finish, tmp_path, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "m"), ""))
     trained.answer.save.click()
     finish(trained)
-    assert trained.controls.status == "Saved m.clicktrain"
+    assert trained.controls.status.text == "Saved m.clicktrain"
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "m.clicktrain"), ""))
     trained.answer.load.click()
     finish(trained)
-    assert trained.controls.status == "Loaded m.clicktrain"
-    assert trained.session.classes == ("bright", "dark")
+    assert trained.controls.status.text == "Loaded m.clicktrain"
+    assert trained.project.image_classes == ("bright", "dark")
 
 
 class TestBadInput:
@@ -236,7 +217,7 @@ class TestBadInput:
 
         def sentence() -> str:
             assert shown(tab) == before
-            assert notes == [tab.controls.status]
+            assert notes == [tab.controls.status.text]
             assert "\n" not in notes[0]
             return notes[0]
 
@@ -272,7 +253,7 @@ class TestBadInput:
         (folder / "dark" / "dark0.png").write_bytes(b"")
         tab.controls.train.click()
         finish(tab)
-        assert notes == [tab.controls.status]
+        assert notes == [tab.controls.status.text]
         assert "dark0.png` must hold an image, got an empty file" in notes[0]
         assert len(shown(tab)) == 4
 
@@ -284,27 +265,18 @@ class TestBadInput:
         assert "gone.clicktrain" in notes[0]
 
 
-def test_the_dock_has_both_tabs(dock):
-    assert [dock.tabs.tabText(index) for index in range(2)] == ["Pixels", "Whole image"]
-    assert dock.whole_images.session is not dock.session
+def test_both_tabs_are_of_one_project(widget):
+    assert [widget.tabs.tabText(index) for index in range(2)] == ["Pixels", "Whole image"]
+    assert widget.whole_images.project is widget.pixels.project is widget.project
 
 
-def test_closing_the_tab_ends_its_thread(viewer, trained, qtbot):
-    assert session_threads()
-    viewer.window.remove_dock_widget(trained)
-    trained.deleteLater()
-    qtbot.waitUntil(lambda: not session_threads())
-    viewer.add_image(np.zeros((20, 30), np.float32))
-
-
-def test_the_real_classifier_learns_answers_and_explains(viewer, folder, finish):
-    tab = WholeImageTab(viewer)
-    viewer.window.add_dock_widget(tab, name="Whole image", area="right")
+def test_the_real_classifier_learns_answers_and_explains(viewer, open_widget, folder, finish):
+    tab = open_widget().whole_images
     drop(tab, folder)
     tab.controls.choose(patch_px=8, epochs=2)
     tab.controls.train.click()
     finish(tab)
-    assert tab.controls.status.startswith("Trained on 4 images in ")
+    assert tab.controls.status.text.startswith("Trained on 4 images in ")
     viewer.add_image(np.random.default_rng(0).integers(0, 9, (20, 30), np.uint8), name="slide")
     tab.answer.heat_map.click()
     finish(tab)

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from clicktrain.annotations.clicks import Clicks
-from clicktrain.project import Session
-from tests.fakes import FakeClassifier
+from clicktrain.project import Project
+from tests.fakes import FakeClassifier, FakeImageModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 class Record:
-    """Everything that a session said, in order."""
+    """Everything that a project said, in order."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, project: Project) -> None:
         self.said: list[tuple[str, object]] = []
-        session.events.connect(lambda info: self.said.append((info.signal.name, info.args[0] if info.args else None)))
+        project.events.connect(lambda info: self.said.append((info.signal.name, info.args[-1] if info.args else None)))
 
     def of(self, name: str) -> list[object]:
         return [value for said, value in self.said if said == name]
@@ -31,16 +31,23 @@ def classifier() -> FakeClassifier:
 
 
 @pytest.fixture
-def session(classifier: FakeClassifier) -> Iterator[Session]:
-    session = Session(classifier)
-    yield session
-    classifier.go_on.set()
-    session.close()
+def image_model() -> FakeImageModel:
+    FakeImageModel.reset()
+    return FakeImageModel()
 
 
 @pytest.fixture
-def record(session: Session) -> Record:
-    return Record(session)
+def project(classifier: FakeClassifier, image_model: FakeImageModel) -> Iterator[Project]:
+    project = Project(classifier, image_model)
+    yield project
+    classifier.go_on.set()
+    image_model.go_on.set()
+    project.close()
+
+
+@pytest.fixture
+def record(project: Project) -> Record:
+    return Record(project)
 
 
 @pytest.fixture
@@ -54,3 +61,18 @@ def image() -> np.ndarray:
 @pytest.fixture
 def clicks() -> Clicks:
     return Clicks(np.array([[5, 3], [6, 3], [5, 25]]), np.array([1, 1, 2]), (20, 30))
+
+
+@pytest.fixture
+def ready(project: Project, image: np.ndarray, clicks: Clicks) -> Project:
+    """A project with a chosen image and clicks of two classes."""
+    open_image(project, image, "YX", "halves")
+    project.set_clicks(clicks)
+    return project
+
+
+def open_image(project: Project, pixels: np.ndarray, axes: str | None = None, name: str = "image") -> int:
+    """Add an image and choose it."""
+    image_id = project.add_image(pixels, axes=axes, name=name)
+    project.choose_image(image_id)
+    return image_id

@@ -10,20 +10,13 @@ import pytest
 from clicktrain import PixelClassifier
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.errors import ImageError
-from clicktrain.project import ClassifierOptions, Session
+from clicktrain.project import ClassifierOptions, Project
 from tests.fakes import FakeClassifier
+from tests.project.conftest import open_image
 from tests.textures import strokes, strokes_in_slices, two_textures, two_textures_in_depth
 
 FAST = ClassifierOptions("fast")
 PLACED = ClassifierOptions("auto", True)
-
-
-@pytest.fixture
-def ready(session, image, clicks):
-    """A session with an image and clicks of two classes."""
-    session.set_image(image, "YX", "halves")
-    session.set_clicks(clicks)
-    return session
 
 
 @pytest.fixture
@@ -36,18 +29,18 @@ def trained(ready):
     return ready
 
 
-def in_use(session):
-    return session._in_use.trained()
+def in_use(project):
+    return project.state.pixel_classifier
 
 
-def train(session, *, resume=False):
-    session.train_and_predict(resume=resume)
-    assert session.wait(60)
+def train(project, *, resume=False):
+    project.train_and_predict(resume=resume)
+    assert project.wait(60)
 
 
-def test_a_session_begins_with_the_options_of_its_classifier():
-    assert Session().options == ClassifierOptions("auto", False)
-    assert Session(FakeClassifier(preset="wide", position_encoding=True)).options == ClassifierOptions("wide", True)
+def test_a_project_begins_with_the_options_of_its_classifier():
+    assert Project().options == ClassifierOptions("auto", False)
+    assert Project(FakeClassifier(preset="wide", position_encoding=True)).options == ClassifierOptions("wide", True)
 
 
 @pytest.mark.parametrize("options", [FAST, PLACED], ids=["network", "position_encoding"])
@@ -102,7 +95,7 @@ def test_a_cancelled_training_leaves_the_present_classifier(trained, record):
     assert trained.wait(10)
     assert in_use(trained) is before
     assert before.means == means
-    assert trained.fitted
+    assert trained.is_trained("pixels")
     assert len(record.of("cancelled")) == 1
 
 
@@ -119,7 +112,7 @@ def test_a_failed_training_leaves_the_present_classifier(trained, record):
 
 
 def test_names_of_classes_reach_the_new_classifier(trained):
-    trained.classes.edit(1, name="dark")
+    trained.edit_class(1, name="dark")
     trained.set_options(FAST)
     train(trained)
     assert [info.name for info in in_use(trained).class_infos] == ["dark", "class 2"]
@@ -153,35 +146,35 @@ def test_settings_of_ones_own_cannot_be_had_anew(trained, record):
     assert in_use(trained) is before
 
 
-def test_an_image_is_taken_in_anew_where_the_context_is_another(trained):
-    FakeClassifier.looks = True
+def test_an_image_is_embedded_anew_where_the_position_encoding_is_another(trained):
+    FakeClassifier.embeds = True
     looks = []
     for options in (ClassifierOptions(), FAST, PLACED, PLACED, ClassifierOptions("fast", True), FAST):
         trained.set_options(options)
         train(trained)
-        looks.append(FakeClassifier.calls.count("look"))
+        looks.append(FakeClassifier.calls.count("embed"))
     assert looks == [1, 1, 2, 2, 2, 3]
 
 
-def test_a_loaded_model_takes_the_image_in_itself(trained, tmp_path):
-    FakeClassifier.looks = True
+def test_a_loaded_model_embeds_the_image_itself(trained, tmp_path):
+    FakeClassifier.embeds = True
     train(trained)
     trained.load_model(write_model(tmp_path / "m.model", "auto"))
     assert trained.wait(10)
     train(trained)
-    assert FakeClassifier.calls.count("look") == 2
+    assert FakeClassifier.calls.count("embed") == 2
 
 
 def test_in_a_volume_the_place_does_not_count(trained, image, clicks):
     trained.set_options(PLACED)
     train(trained)
-    trained.set_image(np.stack([image] * 3), "ZYX")
+    open_image(trained, np.stack([image] * 3), "ZYX")
     depth = np.zeros((len(clicks), 1), np.int64)
     trained.set_clicks(Clicks(np.hstack((depth, clicks.positions_px)), clicks.classes, (3, *image.shape)))
     train(trained)
     assert in_use(trained).position_encoding is False
     assert trained.options == PLACED
-    trained.set_image(image, "YX")
+    open_image(trained, image, "YX")
     trained.set_clicks(clicks)
     train(trained)
     assert in_use(trained).position_encoding
@@ -191,39 +184,39 @@ class TestRealClassifier:
     """The classifier that people use."""
 
     @pytest.fixture
-    def session(self):
-        session = Session(PixelClassifier(preset="fast"))
-        yield session
-        session.close()
+    def project(self):
+        project = Project(PixelClassifier(preset="fast"))
+        yield project
+        project.close()
 
-    def test_volumes_and_images_in_turn_are_classified_with_the_place_chosen(self, session, record):
-        session.set_options(ClassifierOptions("fast", True))
+    def test_volumes_and_images_in_turn_are_classified_with_the_place_chosen(self, project, record):
+        project.set_options(ClassifierOptions("fast", True))
         volume, truth = two_textures_in_depth()
-        session.set_image(volume, "ZYX")
-        session.set_labels(strokes_in_slices(truth))
-        train(session)
-        assert in_use(session).position_encoding is False
+        open_image(project, volume, "ZYX")
+        project.set_clicks(strokes_in_slices(truth))
+        train(project)
+        assert in_use(project).position_encoding is False
         image, truth = two_textures()
-        session.set_image(image, "YX")
-        session.set_labels(strokes(truth))
-        train(session, resume=True)
-        assert in_use(session).summary().architecture.position_encoding
+        open_image(project, image, "YX")
+        project.set_clicks(strokes(truth))
+        train(project, resume=True)
+        assert in_use(project).summary().architecture.position_encoding
         assert record.of("failed") == []
         assert (record.of("predicted")[-1].classes == truth).mean() > 0.9
 
-    def test_a_refusal_is_told_and_nothing_is_lost(self, session, record, monkeypatch):
+    def test_a_refusal_is_told_and_nothing_is_lost(self, project, record, monkeypatch):
         image, truth = two_textures()
-        session.set_image(image, "YX")
-        session.set_labels(strokes(truth))
-        train(session)
-        before = in_use(session)
+        open_image(project, image, "YX")
+        project.set_clicks(strokes(truth))
+        train(project)
+        before = in_use(project)
         # As if a volume had not been noticed.
-        monkeypatch.setattr("clicktrain.project.session.options_for", lambda image, wanted: wanted)
+        monkeypatch.setattr("clicktrain.project.state.ProjectImage.is_volume", False)
         volume, truth = two_textures_in_depth()
-        session.set_image(volume, "ZYX")
-        session.set_labels(strokes_in_slices(truth))
-        session.set_options(PLACED)
-        train(session)
+        open_image(project, volume, "ZYX")
+        project.set_clicks(strokes_in_slices(truth))
+        project.set_options(PLACED)
+        train(project)
         assert ["position_encoding must be off for volumes" in text for text in record.of("failed")] == [True]
-        assert in_use(session) is before
-        assert session.count(1) > 0
+        assert in_use(project) is before
+        assert project.count(1) > 0

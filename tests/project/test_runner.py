@@ -7,7 +7,9 @@ import pytest
 
 from clicktrain.errors import ClickTrainError, ImageError
 from clicktrain.progress import Progress
-from clicktrain.project.runner import Runner
+from clicktrain.project.runner import Runner, WorkKind
+
+WORK, SAVE = WorkKind("pixels", "train"), WorkKind("pixels", "save")
 
 
 class Gate:
@@ -36,29 +38,29 @@ def runner():
 @pytest.fixture
 def outcomes(runner):
     seen = []
-    runner.cancelled.connect(lambda: seen.append("cancelled"))
-    runner.failed.connect(lambda text: seen.append(text))
+    runner.cancelled.connect(lambda kind: seen.append("cancelled"))
+    runner.failed.connect(lambda kind, text: seen.append(text))
     return seen
 
 
 def test_job_runs_on_a_thread_of_its_own(runner):
     threads = []
-    runner.submit("work", lambda task: threading.current_thread(), threads.append)
+    runner.submit(WORK, lambda task: threading.current_thread(), threads.append)
     assert runner.wait(10)
     assert threads[0] is not threading.current_thread()
     assert threads[0].daemon
 
 
 def test_no_thread_is_started_before_the_first_job(runner):
-    assert not [thread for thread in threading.enumerate() if thread.name == "clicktrain-session"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "clicktrain-project"]
 
 
 def test_newest_request_wins_over_running_and_waiting_ones(runner, outcomes):
     first, published = Gate("first"), []
-    runner.submit("work", first, published.append)
+    runner.submit(WORK, first, published.append)
     assert first.entered.wait(10)
-    runner.submit("work", lambda task: "second", published.append)
-    runner.submit("work", lambda task: "third", published.append)
+    runner.submit(WORK, lambda task: "second", published.append)
+    runner.submit(WORK, lambda task: "third", published.append)
     first.released.set()
     assert runner.wait(10)
     assert published == ["third"]
@@ -67,8 +69,8 @@ def test_newest_request_wins_over_running_and_waiting_ones(runner, outcomes):
 
 def test_requests_of_another_kind_wait_their_turn(runner):
     work, published = Gate("work"), []
-    runner.submit("work", work, published.append)
-    runner.submit("save", lambda task: "save", published.append)
+    runner.submit(WORK, work, published.append)
+    runner.submit(SAVE, lambda task: "save", published.append)
     work.released.set()
     assert runner.wait(10)
     assert published == ["work", "save"]
@@ -82,28 +84,20 @@ def test_stale_result_is_dropped_even_when_the_job_never_looks(runner):
         assert released.wait(10)
         return "stale"
 
-    runner.submit("work", deaf, published.append)
+    runner.submit(WORK, deaf, published.append)
     assert entered.wait(10)
-    runner.submit("work", lambda task: "fresh", published.append)
+    runner.submit(WORK, lambda task: "fresh", published.append)
     released.set()
     assert runner.wait(10)
     assert published == ["fresh"]
 
 
-def test_generations_grow(runner):
-    published = []
-    numbers = [runner.submit(kind, lambda task: task.generation, published.append) for kind in ("a", "b", "c")]
-    assert runner.wait(10)
-    assert numbers == sorted(set(numbers)) == published
-    assert runner.generation == numbers[-1]
-
-
 def test_cancelled_job_stops_at_its_next_step_and_says_so_once(runner, outcomes):
     gate, published = Gate(), []
-    runner.submit("work", gate, published.append)
+    runner.submit(WORK, gate, published.append)
     assert gate.entered.wait(10)
-    runner.cancel("work")
-    runner.cancel("work")
+    runner.cancel(WORK)
+    runner.cancel(WORK)
     gate.released.set()
     assert runner.wait(10)
     assert published == []
@@ -112,10 +106,10 @@ def test_cancelled_job_stops_at_its_next_step_and_says_so_once(runner, outcomes)
 
 def test_cancelling_a_job_that_replaced_another_says_so_once(runner, outcomes):
     gate, published = Gate(), []
-    runner.submit("work", gate, published.append)
+    runner.submit(WORK, gate, published.append)
     assert gate.entered.wait(10)
-    runner.submit("work", lambda task: "second", published.append)
-    runner.cancel("work")
+    runner.submit(WORK, lambda task: "second", published.append)
+    runner.cancel(WORK)
     gate.released.set()
     assert runner.wait(10)
     assert published == []
@@ -123,7 +117,7 @@ def test_cancelling_a_job_that_replaced_another_says_so_once(runner, outcomes):
 
 
 def test_cancelling_when_idle_does_nothing(runner, outcomes):
-    runner.cancel("work")
+    runner.cancel(WORK)
     assert outcomes == []
 
 
@@ -131,7 +125,7 @@ def test_user_error_is_told_in_its_own_words(runner, outcomes, caplog):
     def job(task):
         raise ImageError("image must be finite, got NaN.")
 
-    runner.submit("work", job, print)
+    runner.submit(WORK, job, print)
     assert runner.wait(10)
     assert outcomes == ["image must be finite, got NaN."]
     assert not caplog.records
@@ -142,7 +136,7 @@ def test_unexpected_error_is_told_in_one_sentence_and_logged_with_its_traceback(
         raise TypeError("unsupported operand\nsecond line")
 
     with caplog.at_level(logging.ERROR):
-        runner.submit("work", job, print)
+        runner.submit(WORK, job, print)
         assert runner.wait(10)
     assert outcomes == [
         "ClickTrain met a problem it did not expect (TypeError: unsupported operand). Please report it."
@@ -163,7 +157,7 @@ def test_full_memory_is_told_as_such(runner, outcomes, error):
     def job(task):
         raise error
 
-    runner.submit("work", job, print)
+    runner.submit(WORK, job, print)
     assert runner.wait(10)
     assert outcomes[0].startswith("There was not enough memory")
 
@@ -174,33 +168,36 @@ def test_a_failed_job_does_not_stop_the_next(runner, outcomes):
     def fail(task):
         raise ImageError("no")
 
-    runner.submit("work", fail, published.append)
+    runner.submit(WORK, fail, published.append)
     assert runner.wait(10)
-    runner.submit("work", lambda task: "fine", published.append)
+    runner.submit(WORK, lambda task: "fine", published.append)
     assert runner.wait(10)
     assert published == ["fine"]
 
 
 def test_busy_from_submission_to_the_end(runner):
-    gate, states = Gate(), []
-    runner.busy_changed.connect(states.append)
+    gate, told = Gate(), []
+    runner.busy_changed.connect(told.append)
     assert not runner.busy
-    runner.submit("work", gate, states.append)
+    runner.submit(WORK, gate, told.append)
+    runner.submit(SAVE, lambda task: "saved", told.append)
     assert runner.busy
+    assert runner.kinds == {WORK, SAVE}
     gate.released.set()
     assert runner.wait(10)
     runner.close()
     assert not runner.busy
-    assert states == [True, "result", False]
+    assert runner.kinds == set()
+    assert told == [WORK, SAVE, "result", WORK, "saved", SAVE]
 
 
 def test_closing_stops_the_work_and_ends_the_thread(runner, outcomes):
     gate = Gate()
-    runner.submit("work", gate, outcomes.append)
+    runner.submit(WORK, gate, outcomes.append)
     assert gate.entered.wait(10)
     gate.released.set()
     runner.close()
     runner.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "clicktrain-session"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "clicktrain-project"]
     with pytest.raises(ClickTrainError, match="closed"):
-        runner.submit("work", gate, outcomes.append)
+        runner.submit(WORK, gate, outcomes.append)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from clicktrain.types import IntArray
+    from clicktrain.types import IntArray, LabelArray
 
-__all__ = ["LARGEST_CLASS", "Clicks", "check_trainable"]
+__all__ = ["LARGEST_CLASS", "Clicks", "blank_labels", "check_trainable"]
 
 # Class images are uint16 at most, which every viewer of labels opens.
 LARGEST_CLASS = 65535
@@ -177,6 +177,11 @@ class Clicks:
     def count(self, number: int) -> int:
         """Number of clicks of class `number`."""
         return int((self.classes == number).sum())
+
+
+def blank_labels(shape_px: Sequence[int]) -> LabelArray:
+    """Return an empty labels image to paint clicks in, 0 = unlabelled."""
+    return np.zeros(tuple(shape_px), np.uint8)
 
 
 def check_trainable(clicks: Sequence[Clicks]) -> None:

@@ -1,4 +1,4 @@
-"""How far apart the pixels of a volume lie, as a setting of the network."""
+"""The size of a volume's voxels, as a setting of the network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_voxel_size(settings: Preset, voxel_size: Sequence[float] | None) -> Pre
     Raises
     ------
     ImageError
-        If the voxel_size is not three positive numbers, the slices lie too far apart, or the settings are for images.
+        If the voxel size is not three positive numbers, the slices lie too far apart, or the settings are for images.
     """
     if voxel_size is None:
         return settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from clicktrain.batch.attempts import attempt
 from clicktrain.batch.outputs import open_outputs
@@ -17,34 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clicktrain.batch.plan import PredictJob
-    from clicktrain.config import ClassInfo
-    from clicktrain.progress import ProgressCallback
-    from clicktrain.stores.sinks import RegionSink
-    from clicktrain.types import IntArray
+    from clicktrain.inference.protocols import PixelPredictor
 
-__all__ = ["BatchProgress", "FileResult", "PixelModel", "predict_files"]
-
-
-class PixelModel(Protocol):
-    """What a classifier must have to be run over files; `clicktrain.PixelClassifier` has it."""
-
-    @property
-    def classes_(self) -> IntArray:
-        """Class numbers, ascending."""
-
-    @property
-    def class_infos(self) -> Sequence[ClassInfo]:
-        """Name and colour of each class, in the order of `classes_`."""
-
-    def predict_to(
-        self,
-        image: Any,
-        sink: RegionSink,
-        *,
-        memory_bytes: int | None = None,
-        progress: ProgressCallback | None = None,
-    ) -> None:
-        """Give the probabilities (K, *region) of an image's tiles to a sink."""
+__all__ = ["BatchProgress", "FileResult", "predict_files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +63,7 @@ class FileResult:
 
 
 def predict_files(
-    classifier: PixelModel,
+    classifier: PixelPredictor,
     jobs: Sequence[PredictJob],
     on_progress: Callable[[BatchProgress], None] | None = None,
     *,
@@ -99,7 +74,7 @@ def predict_files(
 
     Parameters
     ----------
-    classifier : PixelModel
+    classifier : PixelPredictor
     jobs : sequence of PredictJob
     on_progress : callable, optional
         Called within and after each file; if it raises, the batch stops, and what is written stays whole.
@@ -136,7 +111,7 @@ def predict_files(
 
 
 def _predict_file(
-    classifier: PixelModel,
+    classifier: PixelPredictor,
     job: PredictJob,
     axes: str | None,
     memory_bytes: int | None,

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clicktrain.geometry.patch_grid import PatchGrid
-    from clicktrain.inference.images.answering import AnsweringModel
     from clicktrain.inference.images.attribution import HeatMethod
+    from clicktrain.inference.protocols import ImagePredictor
     from clicktrain.progress import Progress
     from clicktrain.types import FloatArray
 
@@ -92,7 +92,7 @@ def plan_heat_maps(inputs: Sequence[Path], out_dir: Path, *, overwrite: bool = F
     return [ImageJob(path, output) for path, output in zip(inputs, outputs, strict=True)]
 
 
-def class_of(classifier: AnsweringModel, name: str) -> Any:
+def class_of(classifier: ImagePredictor, name: str) -> Any:
     """Find the class that is written like this, which may be a number.
 
     Raises
@@ -108,7 +108,7 @@ def class_of(classifier: AnsweringModel, name: str) -> Any:
 
 
 def answer_files(
-    classifier: AnsweringModel,
+    classifier: ImagePredictor,
     jobs: Sequence[ImageJob],
     on_progress: Callable[[BatchProgress], None] | None = None,
     *,
@@ -119,7 +119,7 @@ def answer_files(
 
     Parameters
     ----------
-    classifier : AnsweringModel
+    classifier : ImagePredictor
     jobs : sequence of ImageJob
     on_progress : callable, optional
         Called within and after each image; if it raises, the work stops, and heat maps that are written stay whole.
@@ -153,7 +153,7 @@ def answer_files(
 
 
 def _answer(
-    classifier: AnsweringModel, job: ImageJob, axes: str | None, heat_maps: HeatMaps, report: Callable[[float], None]
+    classifier: ImagePredictor, job: ImageJob, axes: str | None, heat_maps: HeatMaps, report: Callable[[float], None]
 ) -> ImageAnswer:
     # The heat map goes through all patches once more.
     answer_share = 1.0 if job.heat_map is None else 0.5

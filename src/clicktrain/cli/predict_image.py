@@ -15,7 +15,7 @@ from clicktrain.errors import StorageError
 
 if TYPE_CHECKING:
     from clicktrain.batch.whole_images import ImageAnswer
-    from clicktrain.inference.images.answering import AnsweringModel
+    from clicktrain.inference.protocols import ImagePredictor
 
 __all__ = ["predict_image"]
 
@@ -74,7 +74,7 @@ def predict_image(
     _summarise(answers, output, time.perf_counter() - start_s)
 
 
-def _write(classifier: AnsweringModel, answers: list[ImageAnswer], output: Path) -> None:
+def _write(classifier: ImagePredictor, answers: list[ImageAnswer], output: Path) -> None:
     from clicktrain.stores.answer_table import write_answers
 
     done = [(each, each.probabilities) for each in answers if each.probabilities is not None]

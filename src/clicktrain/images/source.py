@@ -183,6 +183,11 @@ class StoredImage:
         return dtype
 
     @property
+    def in_memory(self) -> bool:
+        """Whether all of it is in memory already."""
+        return all(type(level) is np.ndarray for level in self._open().levels)
+
+    @property
     def voxel_size(self) -> tuple[float, ...] | None:
         """Distance of neighbouring pixels along ([z,] y, x), where the source tells it."""
         opened = self._open()
@@ -292,6 +297,7 @@ def open_image(
     frame: int | None = None,
     name: str | None = None,
     multiscale: bool = False,
+    n_channels: int | None = None,
 ) -> ImageSource:
     """Make an image source of an array or a file.
 
@@ -307,6 +313,8 @@ def open_image(
         What to call it in messages.
     multiscale : bool
         Whether `image` is a sequence of resolutions of one image, full resolution first.
+    n_channels : int, optional
+        Of an array: channels that count, the first ones; what follows, such as transparency, is left out.
 
     Returns
     -------
@@ -326,7 +334,9 @@ def open_image(
     levels = tuple(image) if multiscale else (image if _is_array(image) else np.asarray(image),)
     if not levels or not all(map(_is_array, levels)) or levels[0].dtype == object:
         raise ImageError(f"images must be arrays or paths, got {type(image).__name__}.")
-    return StoredImage(partial(_given, OpenArrays(levels, axes)), name or "image", axes=axes, frame=frame)
+    return StoredImage(
+        partial(_given, OpenArrays(levels, axes, n_samples=n_channels)), name or "image", axes=axes, frame=frame
+    )
 
 
 @contextmanager

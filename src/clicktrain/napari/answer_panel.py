@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.layers import Image
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from clicktrain.napari.layer_choice import LayerChoice
-from clicktrain.napari.layers import is_result
+from clicktrain.napari.layers import is_image
+from clicktrain.napari.work_status import button
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.components import LayerList
-    from napari.layers import Layer
+    from napari.layers import Image
 
     from clicktrain.inference.images.attribution import HeatMethod
-    from clicktrain.project.whole_image_values import ImageAnswer
+    from clicktrain.project import ImageAnswer
 
 __all__ = ["AnswerPanel"]
 
@@ -41,11 +41,11 @@ class AnswerPanel(QWidget):
 
     def __init__(self, layers: LayerList, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._image = LayerChoice(layers, _is_image, "The image to say something about")
-        self.predict = _button("Predict", "Say what the image is")
-        self.heat_map = _button("Heat map", "Show over the image which patches speak for the class and against it")
-        self.save = _button("Save model…", "Write the trained model to a file")
-        self.load = _button("Load model…", "Replace the model by one from a file")
+        self._image = LayerChoice(layers, is_image, "The image to say something about")
+        self.predict = button("Predict", "Say what the image is")
+        self.heat_map = button("Heat map", "Show over the image which patches speak for the class and against it")
+        self.save = button("Save model…", "Write the trained model to a file")
+        self.load = button("Load model…", "Replace the model by one from a file")
         self._label = QComboBox()
         self._label.setToolTip("The class that the heat map is about")
         self._method = QComboBox()
@@ -100,8 +100,8 @@ class AnswerPanel(QWidget):
         self._label.addItems([_MOST_PROBABLE, *classes])
         if chosen in classes:
             self._label.setCurrentText(chosen)
-        for button in (self.predict, self.heat_map, self.save):
-            button.setEnabled(bool(classes))
+        for each in (self.predict, self.heat_map, self.save):
+            each.setEnabled(bool(classes))
 
     def show_answer(self, answer: ImageAnswer | None) -> None:
         """Show what the image is, or nothing."""
@@ -135,13 +135,3 @@ class AnswerPanel(QWidget):
         layout.addWidget(self._answer)
         layout.addWidget(self._others)
         layout.addLayout(files)
-
-
-def _is_image(layer: Layer) -> bool:
-    return isinstance(layer, Image) and not is_result(layer)
-
-
-def _button(text: str, tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    return button

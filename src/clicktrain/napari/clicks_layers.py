@@ -1,11 +1,12 @@
-"""Clicks as people make them: strokes in a Labels layer or points in a Points layer, behind one interface."""
+"""Clicks as people make them, strokes in a Labels layer or points in a Points layer: two classes with one interface."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari.layers import Labels, Points
 
+from clicktrain.annotations.clicks import Clicks, blank_labels
 from clicktrain.errors import ClicksError
 from clicktrain.napari.layers import UNKNOWN_COLOR, label_colors, mark, note_of, spatial_transform
 
@@ -16,15 +17,16 @@ if TYPE_CHECKING:
     from napari.utils.events import EventEmitter
 
     from clicktrain.config import ClassInfo
-    from clicktrain.project import Session
+    from clicktrain.project import ProjectImage
 
     ClicksLayer: TypeAlias = Labels | Points
+    ClicksSource: TypeAlias = "LabelsClicks | PointsClicks"
 
 __all__ = [
     "BRUSH_PX",
-    "ClicksSource",
     "LabelsClicks",
     "PointsClicks",
+    "activate_paint_mode",
     "new_labels",
     "new_points",
     "noted_classes",
@@ -33,29 +35,6 @@ __all__ = [
 
 _FEATURE = "class"
 BRUSH_PX = 3
-
-
-class ClicksSource(Protocol):
-    """A layer that clicks are read from."""
-
-    layer: ClicksLayer
-    undoable: bool
-
-    @property
-    def edits(self) -> tuple[EventEmitter, ...]:
-        """Events that tell of new, changed or undone clicks."""
-
-    def read_into(self, session: Session, image: Image) -> None:
-        """Hand the clicks to the session; raises ClickTrainError if they do not fit the image."""
-
-    def activate(self, number: int) -> None:
-        """Let the next click be of class `number`."""
-
-    def color(self, infos: Iterable[ClassInfo]) -> None:
-        """Show the clicks in the colours of their classes."""
-
-    def erase(self, number: int, session: Session) -> None:
-        """Erase the clicks of class `number`."""
 
 
 class LabelsClicks:
@@ -72,9 +51,9 @@ class LabelsClicks:
         events = self.layer.events
         return events.paint, events.data, events.set_data
 
-    def read_into(self, session: Session, image: Image) -> None:
-        """Hand the painted pixels to the session, matched to the image by array index."""
-        session.set_labels(self.layer.data)
+    def read(self, image: Image, shape_px: tuple[int, ...]) -> Clicks:
+        """Return the painted pixels, matched to the image by array index."""
+        return Clicks.from_labels(self.layer.data, shape_px)
 
     def activate(self, number: int) -> None:
         """Paint class `number` from now on."""
@@ -85,9 +64,9 @@ class LabelsClicks:
         """Show the strokes in the colours of their classes."""
         self.layer.colormap = label_colors(infos)
 
-    def erase(self, number: int, session: Session) -> None:
+    def erase(self, number: int, image: ProjectImage) -> None:
         """Erase the strokes of class `number`; the layer's undo brings them back."""
-        self.layer.data_setitem(session.pixels_of(number), 0)
+        self.layer.data_setitem(image.pixels_of(number), 0)
 
 
 class PointsClicks:
@@ -107,10 +86,10 @@ class PointsClicks:
         """Added, moved, removed points, and changed features."""
         return self.layer.events.data, self.layer.events.features
 
-    def read_into(self, session: Session, image: Image) -> None:
-        """Hand the points to the session, each for the image pixel it lies in."""
+    def read(self, image: Image, shape_px: tuple[int, ...]) -> Clicks:
+        """Return the points, each as the image pixel it lies in."""
         positions = [_in_image(point, self.layer, image) for point in self.layer.data]
-        session.set_points(positions, self._numbers())
+        return Clicks.from_points(positions, self._numbers(), shape_px)
 
     def activate(self, number: int) -> None:
         """Let the next points be of class `number`."""
@@ -125,7 +104,7 @@ class PointsClicks:
         self.layer.face_color = _FEATURE
         self.layer.face_color_mode = "cycle"
 
-    def erase(self, number: int, session: Session) -> None:
+    def erase(self, number: int, image: ProjectImage) -> None:
         """Remove the points of class `number`."""
         self.layer.selected_data = {index for index, other in enumerate(self._numbers()) if other == number}
         self.layer.remove_selected()
@@ -140,17 +119,20 @@ def source_of(layer: ClicksLayer, infos: Iterable[ClassInfo], active: int) -> Cl
     return LabelsClicks(layer) if isinstance(layer, Labels) else PointsClicks(layer, infos, active)
 
 
-def new_labels(image: Image, blank: Any, active: int) -> Labels:
-    """Return a Labels layer of `blank` lying on `image`, for clicks of class `active`."""
-    place = spatial_transform(image, blank.ndim)
-    layer = Labels(blank, name=f"{image.name} clicks", metadata=mark("clicks", image), opacity=1.0, **place)
+def new_labels(image: Image, shape_px: tuple[int, ...], active: int) -> Labels:
+    """Return an empty Labels layer of that shape lying on `image`, for clicks of class `active`."""
+    place = spatial_transform(image, len(shape_px))
+    layer = Labels(
+        blank_labels(shape_px), name=f"{image.name} clicks", metadata=mark("clicks", image), opacity=1.0, **place
+    )
     layer.brush_size = BRUSH_PX
     layer.selected_label = active
     return layer
 
 
-def new_points(image: Image, ndim: int, active: int) -> Points:
-    """Return an empty Points layer of 2 or 3 axes lying on `image`, for clicks of class `active`."""
+def new_points(image: Image, shape_px: tuple[int, ...], active: int) -> Points:
+    """Return an empty Points layer lying on `image`, for clicks of class `active`."""
+    ndim = len(shape_px)
     return Points(
         ndim=ndim,
         name=f"{image.name} clicks",

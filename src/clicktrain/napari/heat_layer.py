@@ -13,7 +13,7 @@ from clicktrain.napari.layers import mark, result_of, spatial_transform
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from clicktrain.project.whole_image_values import HeatMap
+    from clicktrain.project import HeatMap
 
 __all__ = ["show_heat_map"]
 

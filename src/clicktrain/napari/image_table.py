@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QPushButton,
     QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
@@ -18,12 +17,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from clicktrain.napari.work_status import button
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
-    from clicktrain.images.lists import LabelledPath
+    from clicktrain.project import State
 
 __all__ = ["ImageTableWidget"]
 
@@ -35,8 +36,8 @@ _EMPTY = "Drag images, folders named like their class, or a CSV table (path, lab
 class ImageTableWidget(QWidget):
     """Shows images with their labels and tells what the user wants of them; it changes nothing by itself.
 
-    Signals: `dropped(paths)`, `files_asked()`, `folder_asked()`, `table_asked()`, `relabelled(row, label)`,
-    `label_asked(rows)`, `remove_asked(rows)`.
+    Signals: `dropped(paths)`, `files_asked()`, `folder_asked()`, `table_asked()`, `relabelled(image_id, label)`,
+    `label_asked(image_ids)`, `remove_asked(image_ids)`.
     """
 
     dropped = Signal(list)
@@ -49,13 +50,14 @@ class ImageTableWidget(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._image_ids: list[int] = []
         self.setAcceptDrops(True)
         self._table = _new_table()
-        self._files = _button("Images…", "Add image files; their labels are typed in the table")
-        self._folder = _button("Folder…", "Add an OME-Zarr, a folder named like its class, or a folder of such")
-        self._csv = _button("CSV…", "Add the images of a table with the columns path and label")
-        self._relabel = _button("Label selected…", "Give all selected images one label")
-        self._remove = _button("Remove", "Take the selected images off the table; the files stay where they are")
+        self._files = button("Images…", "Add image files; their labels are typed in the table")
+        self._folder = button("Folder…", "Add an OME-Zarr, a folder named like its class, or a folder of such")
+        self._csv = button("CSV…", "Add the images of a table with the columns path and label")
+        self._relabel = button("Label selected…", "Give all selected images one label")
+        self._remove = button("Remove", "Take the selected images off the table; the files stay where they are")
         self._summary = QLabel(_EMPTY)
         self._summary.setWordWrap(True)
         # The text may take more lines, but must not make the dock wider.
@@ -72,23 +74,26 @@ class ImageTableWidget(QWidget):
 
     @property
     def selected(self) -> list[int]:
-        """The selected rows."""
-        return sorted(index.row() for index in self._table.selectionModel().selectedRows())
+        """Ids of the selected images."""
+        rows = sorted(index.row() for index in self._table.selectionModel().selectedRows())
+        return [self._image_ids[row] for row in rows]
 
-    def show_images(self, rows: Sequence[LabelledPath], labels: Mapping[str, int]) -> None:
-        """Show all images; `labels` has the number of images of each."""
+    def show_images(self, state: State) -> None:
+        """Show all images that whole images are learned from."""
+        images = state.labelled
+        self._image_ids = [image.id for image in images]
         self._table.blockSignals(True)
-        self._table.setRowCount(len(rows))
-        for position, row in enumerate(rows):
-            name = QTableWidgetItem(row.path.name)
+        self._table.setRowCount(len(images))
+        for position, image in enumerate(images):
+            name = QTableWidgetItem(image.name)
             name.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
-            name.setToolTip(str(row.path))
-            label = QTableWidgetItem(row.label)
+            name.setToolTip(str(image.path or image.name))
+            label = QTableWidgetItem(image.label)
             label.setToolTip("Double-click to type a label")
             self._table.setItem(position, _IMAGE, name)
             self._table.setItem(position, _LABEL, label)
         self._table.blockSignals(False)
-        self._summary.setText(_summary(len(rows), labels) if rows else _EMPTY)
+        self._summary.setText(_summary(len(images), state.labels) if images else _EMPTY)
         self._on_selected()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -104,19 +109,19 @@ class ImageTableWidget(QWidget):
 
     def _on_item_changed(self, item: QTableWidgetItem) -> None:
         if item.column() == _LABEL:
-            self.relabelled.emit(item.row(), item.text())
+            self.relabelled.emit(self._image_ids[item.row()], item.text())
 
     def _on_selected(self) -> None:
-        for button in (self._relabel, self._remove):
-            button.setEnabled(bool(self.selected))
+        for each in (self._relabel, self._remove):
+            each.setEnabled(bool(self.selected))
 
     def _lay_out(self) -> None:
         adding, editing = QHBoxLayout(), QHBoxLayout()
         adding.addWidget(QLabel("Add"))
-        for button in (self._files, self._folder, self._csv):
-            adding.addWidget(button, 1)
-        for button in (self._relabel, self._remove):
-            editing.addWidget(button, 1)
+        for each in (self._files, self._folder, self._csv):
+            adding.addWidget(each, 1)
+        for each in (self._relabel, self._remove):
+            editing.addWidget(each, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._table)
@@ -131,12 +136,6 @@ def _summary(n_images: int, labels: Mapping[str, int]) -> str:
     if unlabelled:
         counts.append(f"without a label {unlabelled}")
     return f"{n_images} image{'s' if n_images > 1 else ''}: {', '.join(counts)}"
-
-
-def _button(text: str, tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    return button
 
 
 class _Table(QTableWidget):

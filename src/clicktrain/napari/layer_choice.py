@@ -17,13 +17,15 @@ __all__ = ["LayerChoice"]
 
 
 class LayerChoice:
-    """Choose one of the layers that `accepts` says yes to; where there are any, one is chosen.
+    """Choose one of the layers that `accepts` says yes to; where there are any, one is chosen by itself.
 
     Parameters
     ----------
     layers : LayerList
     accepts : callable of one Layer
     tooltip : str
+    is_free : callable of one Layer, optional
+        Which of them may be chosen by themselves; with it, none may be chosen.
 
     Attributes
     ----------
@@ -33,11 +35,19 @@ class LayerChoice:
 
     changed = Signal(object)
 
-    def __init__(self, layers: LayerList, accepts: Callable[[Layer], bool], tooltip: str) -> None:
+    def __init__(
+        self,
+        layers: LayerList,
+        accepts: Callable[[Layer], bool],
+        tooltip: str,
+        is_free: Callable[[Layer], bool] | None = None,
+    ) -> None:
         self._layers = layers
         self._accepts = accepts
-        self._combo = ComboBox(choices=self._choices, tooltip=tooltip)
-        self._value: Layer | None = self._combo.value
+        self._is_free = is_free
+        self._value: Layer | None = None
+        self._combo = ComboBox(choices=self._choices, tooltip=tooltip, nullable=is_free is not None)
+        self.refresh()
         self._combo.changed.connect(self._take)
         self._events = (layers.events.inserted, layers.events.removed, layers.events.reordered, layers.events.renamed)
         for event in self._events:
@@ -59,12 +69,19 @@ class LayerChoice:
 
     def refresh(self, event: object = None) -> None:
         """Look again which layers there are; the chosen one stays if it is still there."""
+        self.prefer(self._value)
+
+    def prefer(self, layer: Layer | None) -> None:
+        """Choose a layer if it can be chosen, else one by itself."""
+        accepted = [choice for _, choice in self._choices()]
+        if not any(layer is choice for choice in accepted):
+            layer = next((choice for choice in accepted if self._is_free is None or self._is_free(choice)), None)
         # The combo box knows its choices by their text, so a renamed layer would lose its place.
         with self._combo.changed.blocked():
             self._combo.reset_choices()
-            if self._value is not None and self._value in self._combo.choices:
-                self._combo.value = self._value
-        self._take(self._combo.value)
+            if accepted:
+                self._combo.value = layer
+        self._take(layer)
 
     def close(self) -> None:
         """Stop following the viewer."""
@@ -76,6 +93,6 @@ class LayerChoice:
             self._value = layer
             self.changed.emit(layer)
 
-    def _choices(self, combo: object) -> list[tuple[str, Layer]]:
+    def _choices(self, combo: object = None) -> list[tuple[str, Layer]]:
         # Upside down, so that the topmost layer comes first, as in the viewer's list.
         return [(layer.name, layer) for layer in reversed(self._layers) if self._accepts(layer)]

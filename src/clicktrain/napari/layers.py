@@ -5,19 +5,23 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Image
+
 from clicktrain.errors import ImageError
+from clicktrain.images.source import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari.layers import Image, Layer
+    from napari.layers import Layer
 
     from clicktrain.config import ClassInfo
+    from clicktrain.images.source import ImageSource
 
 __all__ = [
     "UNKNOWN_COLOR",
-    "array_of",
     "axes_of",
+    "is_image",
     "is_result",
     "is_stack",
     "label_colors",
@@ -25,8 +29,10 @@ __all__ = [
     "mark",
     "note_of",
     "result_of",
-    "spacing_of",
+    "shape_of",
+    "source_of",
     "spatial_transform",
+    "voxel_size_of",
 ]
 
 # Layers that ClickTrain makes say so here: {"role": "clicks" | "classes" | "confidence" | "heat map", ...}.
@@ -57,6 +63,11 @@ def is_result(layer: Layer) -> bool:
     return note_of(layer).get("role") in ("classes", "confidence", "heat map")
 
 
+def is_image(layer: Layer) -> bool:
+    """Tell whether the layer is an image to work on."""
+    return isinstance(layer, Image) and not is_result(layer)
+
+
 def result_of(layers: Iterable[Layer], image: Layer, role: str) -> Layer | None:
     """Find the layer of that role that was made for `image`."""
     wanted = {"role": role, "image": image.unique_id}
@@ -71,7 +82,7 @@ def is_stack(layer: Image) -> bool:
 def likely_axes(layer: Image) -> str:
     """Return what the axes of a stack most likely are: a volume's, unless its name or length says channels."""
     name = str(layer.axis_labels[0]).strip().lower()
-    few = array_of(layer).shape[0] <= _MOST_CHANNELS and name not in _DEPTH
+    few = shape_of(layer)[0] <= _MOST_CHANNELS and name not in _DEPTH
     return "CYX" if name in _CHANNELS or few else "ZYX"
 
 
@@ -94,12 +105,18 @@ def axes_of(layer: Image, stack_axes: str = "ZYX") -> str:
     return f"{axes}C" if layer.rgb else axes
 
 
-def array_of(layer: Image) -> Any:
-    """Return the layer's pixels at full resolution, as they are stored."""
-    return layer.data[0] if layer.multiscale else layer.data
+def shape_of(layer: Image) -> tuple[int, ...]:
+    """Return the shape of the layer's pixels at full resolution."""
+    return tuple(int(n) for n in (layer.data[0] if layer.multiscale else layer.data).shape)
 
 
-def spacing_of(layer: Image, axes: str) -> tuple[float, ...] | None:
+def source_of(layer: Image, axes: str) -> ImageSource:
+    """Return the layer's image, all its resolutions, without transparency, which is left out of files too."""
+    n_channels = 3 if layer.rgb and shape_of(layer)[-1] == 4 else None
+    return open_image(layer.data, axes=axes, name=f"`{layer.name}`", multiscale=layer.multiscale, n_channels=n_channels)
+
+
+def voxel_size_of(layer: Image, axes: str) -> tuple[float, ...] | None:
     """Return the distance of a volume's neighbouring pixels along z, y and x; None if the axes are an image's."""
     return tuple(float(step) for step in layer.scale[-3:]) if "Z" in axes else None
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari.layers import Image, Labels, Points
+from napari.layers import Labels, Points
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QWidget
 
 from clicktrain.errors import ImageError
 from clicktrain.napari.layer_choice import LayerChoice
-from clicktrain.napari.layers import array_of, axes_of, is_result, is_stack, likely_axes, note_of
-from clicktrain.project.values import spatial
+from clicktrain.napari.layers import axes_of, is_image, is_result, is_stack, likely_axes, note_of, shape_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.components import LayerList
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 
 __all__ = ["SourcePanel"]
 
@@ -26,6 +27,12 @@ _STACK_AXES = {"z, y, x (a volume)": "ZYX", "channels, y, x": "CYX"}
 class SourcePanel(QWidget):
     """Image, axes and clicks layer; follows the viewer's layers.
 
+    Parameters
+    ----------
+    layers : LayerList
+    is_free : callable of one Layer
+        Whether a clicks layer is not in use for another image, so that it may be chosen by itself.
+
     Signals: `image_changed()`, `clicks_layer_changed()`, `new_clicks_asked()`.
     """
 
@@ -33,13 +40,14 @@ class SourcePanel(QWidget):
     clicks_layer_changed = Signal()
     new_clicks_asked = Signal()
 
-    def __init__(self, layers: LayerList, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._image = LayerChoice(layers, _is_image, "The image to classify")
+    def __init__(self, layers: LayerList, is_free: Callable[[Layer], bool]) -> None:
+        super().__init__()
+        self._image = LayerChoice(layers, is_image, "The image to classify")
         self._axes = QComboBox()
         self._axes.addItems(_STACK_AXES)
         self._choose_axes()
-        self._clicks = LayerChoice(layers, self._holds_clicks, "The Labels or Points layer that holds the clicks")
+        tooltip = "The Labels or Points layer that holds the clicks"
+        self._clicks = LayerChoice(layers, self._holds_clicks, tooltip, is_free)
         self._axes.setToolTip("What the axes of this layer are: a volume is classified as a whole, in 3D")
         self._kind = QComboBox()
         self._kind.addItems(["Labels", "Points"])
@@ -81,9 +89,10 @@ class SourcePanel(QWidget):
         """Kind of layer that a new clicks layer is to be: "Labels" or "Points"."""
         return str(self._kind.currentText())
 
-    def refresh_clicks(self) -> None:
-        """Look again which layers can hold clicks for the image."""
-        self._clicks.refresh()
+    def prefer_clicks(self, layer: Labels | Points | None) -> None:
+        """Look again which layers can hold clicks for the image, and choose this one if it can."""
+        with QSignalBlocker(self):
+            self._clicks.prefer(layer)
 
     def close_choices(self) -> None:
         """Stop following the viewer."""
@@ -115,7 +124,8 @@ class SourcePanel(QWidget):
 
     def _spatial_shape(self, image: Image) -> tuple[int, ...]:
         try:
-            return spatial(array_of(image).shape, axes_of(image, self.stack_axes))
+            axes = axes_of(image, self.stack_axes)
+            return tuple(n for n, axis in zip(shape_of(image), axes, strict=True) if axis != "C")
         except ImageError:
             return ()
 
@@ -130,7 +140,3 @@ class SourcePanel(QWidget):
         self._form.addRow("Axes", self._axes)
         self._form.addRow("Clicks", self._clicks.native)
         self._form.addRow("", new)
-
-
-def _is_image(layer: Layer) -> bool:
-    return isinstance(layer, Image) and not is_result(layer)

@@ -8,7 +8,7 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from qtpy.QtCore import QObject
 
@@ -16,29 +16,28 @@ __all__ = ["Tabs"]
 
 
 class Tabs(QTabWidget):
-    """Shows widgets below each other on pages with titles.
+    """Shows widgets on pages with titles.
 
     Parameters
     ----------
-    pages : mapping of str to sequence of QWidget
+    pages : mapping of str to QWidget
         Title of every page, and what is on it.
     """
 
-    def __init__(self, pages: Mapping[str, Sequence[QWidget]], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        for title, widgets in pages.items():
-            self.addTab(_Page(widgets), title)
+    def __init__(self, pages: Mapping[str, QWidget]) -> None:
+        super().__init__()
+        for title, widget in pages.items():
+            self.addTab(_Page(widget), title)
 
 
 class _Page(QScrollArea):
     """Scrolls up and down, and is never narrower than what is on it."""
 
-    def __init__(self, widgets: Sequence[QWidget]) -> None:
+    def __init__(self, widget: QWidget) -> None:
         super().__init__()
         inner = QWidget()
         layout = QVBoxLayout(inner)
-        for widget in widgets:
-            layout.addWidget(widget)
+        layout.addWidget(widget)
         layout.addStretch(1)
         self.setWidget(inner)
         self.setWidgetResizable(True)

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from clicktrain.config.images import ImagePreset, image_preset
 from clicktrain.napari.curve_plot import CurvePlot
-
-if TYPE_CHECKING:
-    from clicktrain.progress import Progress
+from clicktrain.napari.work_status import WorkStatus, button
 
 __all__ = ["WholeImageControls"]
 
@@ -36,16 +21,15 @@ class WholeImageControls(QWidget):
 
     Attributes
     ----------
-    train, cancel : QPushButton
+    train : QPushButton
+    status : WorkStatus
     curve : CurvePlot
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.train = QPushButton("Train")
-        self.train.setToolTip("Learn what the images are from all images of the table")
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop the running work; images, labels and the trained model are kept")
+    def __init__(self) -> None:
+        super().__init__()
+        self.train = button("Train", "Learn what the images are from all images of the table")
+        self.status = WorkStatus("Stop the running work; images, labels and the trained model are kept", self.train)
         self.curve = CurvePlot()
         self._network = QComboBox()
         self._network.addItems(_NETWORKS)
@@ -53,17 +37,9 @@ class WholeImageControls(QWidget):
         self._patch = _spin_box(*_PATCH_PX, "Side of the patches that images are read in, at most that of an image")
         self._patch.setSuffix(" px")
         self._epochs = _spin_box(1, _MOST_EPOCHS, "Times that every image is learned from; ends early if nothing gains")
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._status = QLabel()
-        self._status.setWordWrap(True)
-        # The text may take more lines, but must not make the dock wider.
-        self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._status.setMinimumHeight(2 * self._status.fontMetrics().lineSpacing())
         self._lay_out()
         self._network.currentIndexChanged.connect(lambda _: self._show_preset())
         self._show_preset()
-        self.set_busy(False)
 
     @property
     def settings(self) -> ImagePreset:
@@ -76,32 +52,10 @@ class WholeImageControls(QWidget):
         self._epochs.setValue(epochs)
         return self.settings
 
-    @property
-    def status(self) -> str:
-        """Text of the status line."""
-        return str(self._status.text())
-
-    def say(self, text: str) -> None:
-        """Show `text` in the status line."""
-        self._status.setText(text)
-
     def set_busy(self, busy: bool) -> None:
         """Show whether work is going on; a training is not replaced by accident."""
-        self.cancel.setEnabled(busy)
+        self.status.set_busy(busy)
         self.train.setEnabled(not busy)
-        if busy:
-            # No steps are known yet, so the bar only moves.
-            self._bar.setRange(0, 0)
-        else:
-            self._bar.setRange(0, 1)
-            self._bar.reset()
-
-    def show_progress(self, progress: Progress) -> None:
-        """Show how far the work is; the bar does not jump back while a training validates."""
-        if progress.stage != "validating":
-            self._bar.setRange(0, max(progress.total, 1))
-            self._bar.setValue(progress.step)
-        self.say(f"{progress.stage.capitalize()}: {progress.step} of {progress.total}")
 
     def _preset(self) -> ImagePreset:
         # The names are those that image_preset knows.
@@ -121,15 +75,10 @@ class WholeImageControls(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Network", self._network)
         form.addRow("Patch", numbers)
-        running = QHBoxLayout()
-        running.addWidget(self.train)
-        running.addWidget(self._bar, 1)
-        running.addWidget(self.cancel)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
-        layout.addLayout(running)
-        layout.addWidget(self._status)
+        layout.addWidget(self.status)
         layout.addWidget(self.curve)
 
 

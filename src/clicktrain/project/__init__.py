@@ -1,17 +1,18 @@
-"""An interactive sitting without a user interface: image, clicks, classes, a classifier learning in the background."""
+"""A project without a user interface: images, clicks, classes, classifiers that learn in the background."""
 
 from __future__ import annotations
 
-from clicktrain.project.session import Session
-from clicktrain.project.values import ClassifierOptions, ImageInput, LoadReport, Prediction, TrainingReport
-from clicktrain.project.whole_images import WholeImageSession
+from clicktrain.project.project import Project
+from clicktrain.project.state import ProjectImage, State
+from clicktrain.project.values import ClassifierOptions, HeatMap, ImageAnswer, Prediction, TrainingReport
 
 __all__ = [
     "ClassifierOptions",
-    "ImageInput",
-    "LoadReport",
+    "HeatMap",
+    "ImageAnswer",
     "Prediction",
-    "Session",
+    "Project",
+    "ProjectImage",
+    "State",
     "TrainingReport",
-    "WholeImageSession",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from psygnal import Signal
 
@@ -16,13 +16,30 @@ from clicktrain.project.problems import explain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from clicktrain.project.values import ModelKind
+
     T = TypeVar("T")
     Job: TypeAlias = Callable[["Task"], T]
-    Publish: TypeAlias = Callable[[T], None]
+    Publish: TypeAlias = Callable[[T], object]
 
-__all__ = ["Runner", "Task"]
+__all__ = ["Runner", "Task", "WorkKind"]
 
 logger = logging.getLogger(__name__)
+
+
+class WorkKind(NamedTuple):
+    """What a request does.
+
+    Parameters
+    ----------
+    model : {"pixels", "images"}
+        With which of the two classifiers.
+    work : str
+        Such as "train" or "save".
+    """
+
+    model: ModelKind
+    work: str
 
 
 class Task:
@@ -30,10 +47,8 @@ class Task:
 
     Parameters
     ----------
-    kind : str
+    kind : WorkKind
         Requests of one kind replace each other.
-    generation : int
-        Number of the request; later requests have larger numbers.
     job : callable
         Does the work and returns its result.
     publish : callable
@@ -42,10 +57,13 @@ class Task:
     """
 
     def __init__(
-        self, kind: str, generation: int, job: Job[Any], publish: Publish[Any], on_progress: Callable[[Progress], None]
+        self,
+        kind: WorkKind,
+        job: Job[Any],
+        publish: Publish[Any],
+        on_progress: Callable[[WorkKind, Progress], None],
     ) -> None:
         self.kind = kind
-        self.generation = generation
         self.superseded = False
         self._job = job
         self._publish = publish
@@ -76,7 +94,7 @@ class Task:
             If the work is to stop.
         """
         self.check()
-        self._on_progress(progress)
+        self._on_progress(self.kind, progress)
 
     def run(self) -> None:
         """Do the work and publish its result, unless it was cancelled meanwhile."""
@@ -89,21 +107,20 @@ class Task:
 class Runner:
     """Runs jobs one after another on a daemon thread that starts with the first job.
 
-    All signals but `busy_changed(True)` are emitted on that thread. A request that is replaced by a newer one ends
-    silently; `cancelled` tells of requests that were cancelled for good.
+    All signals carry the kind of the request, and all but that of a request that comes in are emitted on that thread. A
+    request that is replaced by a newer one ends silently; `cancelled` tells of requests that were cancelled for good.
     """
 
-    progressed = Signal(Progress)
-    failed = Signal(str)
-    cancelled = Signal()
-    busy_changed = Signal(bool)
+    progressed = Signal(WorkKind, Progress)
+    failed = Signal(WorkKind, str)
+    cancelled = Signal(WorkKind)
+    busy_changed = Signal(WorkKind)
 
     def __init__(self) -> None:
         self._wake = threading.Condition()
         self._queue: deque[Task] = deque()
         self._running: Task | None = None
         self._thread: threading.Thread | None = None
-        self._generation = 0
         self._busy = False
         self._closed = False
 
@@ -113,26 +130,28 @@ class Runner:
         return self._busy
 
     @property
-    def generation(self) -> int:
-        """Number of the newest request."""
-        return self._generation
+    def running(self) -> WorkKind | None:
+        """Kind of the job that is running."""
+        running = self._running
+        return None if running is None else running.kind
 
-    def submit(self, kind: str, job: Job[T], publish: Publish[T]) -> int:
+    @property
+    def kinds(self) -> set[WorkKind]:
+        """Kinds of the jobs that are running or waiting."""
+        with self._wake:
+            return {task.kind for task in self._unfinished()}
+
+    def submit(self, kind: WorkKind, job: Job[T], publish: Publish[T]) -> None:
         """Ask for `job` to be run; it replaces every earlier request of its kind.
 
         Parameters
         ----------
-        kind : str
+        kind : WorkKind
             Requests of one kind replace each other.
         job : callable
             Takes a Task and returns a result. Calls `task.report` at least every 200 ms, so that cancelling works.
         publish : callable
             Takes the result, on the worker thread; not called for a cancelled or replaced request.
-
-        Returns
-        -------
-        int
-            Generation number of the request.
 
         Raises
         ------
@@ -141,18 +160,15 @@ class Runner:
         """
         with self._wake:
             if self._closed:
-                raise ClickTrainError("the session must be open to do work, got a closed one. Open a new one.")
+                raise ClickTrainError("the project must be open to do work, got a closed one. Open a new one.")
             self._stop(kind, superseded=True)
-            self._generation += 1
-            task = Task(kind, self._generation, job, publish, self.progressed.emit)
-            self._queue.append(task)
+            self._queue.append(Task(kind, job, publish, self.progressed.emit))
             self._busy = True
             self._start_thread()
             self._wake.notify_all()
-        self.busy_changed.emit(True)
-        return task.generation
+        self.busy_changed.emit(kind)
 
-    def cancel(self, kind: str, *, superseded: bool = False) -> None:
+    def cancel(self, kind: WorkKind, *, superseded: bool = False) -> None:
         """Stop the running request of `kind` at its next step, and those that wait before their first.
 
         `superseded` if nobody waits for them any more, so that they end silently.
@@ -177,13 +193,13 @@ class Runner:
 
     def _start_thread(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="clicktrain-session", daemon=True)
+            self._thread = threading.Thread(target=self._work, name="clicktrain-project", daemon=True)
             self._thread.start()
 
     def _unfinished(self) -> list[Task]:
         return [*self._queue] if self._running is None else [self._running, *self._queue]
 
-    def _stop(self, kind: str, *, superseded: bool) -> None:
+    def _stop(self, kind: WorkKind, *, superseded: bool) -> None:
         for task in self._unfinished():
             if task.kind == kind and not task.cancelled:
                 task.cancel(superseded=superseded)
@@ -191,7 +207,7 @@ class Runner:
     def _work(self) -> None:
         while (task := self._next()) is not None:
             self._run(task)
-            self._rest()
+            self._rest(task.kind)
 
     def _next(self) -> Task | None:
         with self._wake:
@@ -206,18 +222,16 @@ class Runner:
             task.run()
         except CancelledError:
             if not task.superseded:
-                self.cancelled.emit()
+                self.cancelled.emit(task.kind)
         except Exception as error:
             if not isinstance(error, ClickTrainError):
-                logger.exception("request %d (%s) failed", task.generation, task.kind)
+                logger.exception("%s %s failed", *task.kind)
             if not task.superseded:
-                self.failed.emit(explain(error))
+                self.failed.emit(task.kind, explain(error))
 
-    def _rest(self) -> None:
+    def _rest(self, kind: WorkKind) -> None:
         with self._wake:
             self._running = None
             self._busy = bool(self._queue)
-            idle = not self._busy
             self._wake.notify_all()
-        if idle:
-            self.busy_changed.emit(False)
+        self.busy_changed.emit(kind)

@@ -1,32 +1,36 @@
-"""What a session tells the world."""
+"""What a project tells the world."""
 
 from __future__ import annotations
 
 from psygnal import Signal, SignalGroup
 
 from clicktrain.progress import Progress
-from clicktrain.project.values import LoadReport, Prediction, TrainingReport
+from clicktrain.project.learning_curve import LearningCurve
+from clicktrain.project.values import HeatMap, ImageAnswer, Prediction, TrainingReport
 
-__all__ = ["SessionSignals"]
+__all__ = ["ProjectSignals"]
 
 
-class SessionSignals(SignalGroup):
-    """Signals of a session.
+class ProjectSignals(SignalGroup):
+    """Signals of a project.
 
-    Those that tell of background work (`progressed`, `preview_ready`, `trained`, `predicted`, `saved`, `loaded`,
-    `failed`, `cancelled`, the end of `busy_changed`, and `classes_changed` after a model was loaded) are emitted on the
-    worker thread. What can change again at once (`busy`, `classes`) is best read when the signal arrives.
-    `preview_ready` brings a first answer to the clicks; `predicted` follows when the training has ended.
+    Those that tell of background work are emitted on the worker thread, and so is `classes_changed` after a model was
+    loaded. Where both classifiers have such work, the first argument says which: "pixels" or "images". What can change
+    again at once (`Project.is_busy`, `classes`, `images`) is best read when the signal arrives.
     """
 
-    progressed = Signal(Progress)
+    images_changed = Signal()
+    clicks_changed = Signal()
+    classes_changed = Signal()
+    busy_changed = Signal(str)
+    progressed = Signal(str, Progress)
     trained = Signal(TrainingReport)
+    failed = Signal(str, str)
+    cancelled = Signal(str)
+    saved = Signal(str, str)
+    loaded = Signal(str, str)
     preview_ready = Signal(Prediction)
     predicted = Signal(Prediction)
-    failed = Signal(str)
-    cancelled = Signal()
-    busy_changed = Signal(bool)
-    classes_changed = Signal()
-    clicks_changed = Signal()
-    saved = Signal(str)
-    loaded = Signal(LoadReport)
+    curve_changed = Signal(LearningCurve)
+    image_answered = Signal(ImageAnswer)
+    heat_map_ready = Signal(HeatMap)

@@ -1,94 +1,30 @@
-"""Frozen values that go into a session and come out of it."""
+"""Frozen values that come out of a project, and the options that go into it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-from clicktrain.errors import ImageError
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from clicktrain.annotations.clicks import Clicks
     from clicktrain.config import SettingsName
-    from clicktrain.config.summaries import ModelSummary
+    from clicktrain.geometry.patch_grid import PatchGrid
+    from clicktrain.project.protocols import TrainablePixelClassifier
     from clicktrain.types import FloatArray, LabelArray
 
-__all__ = ["ClassifierOptions", "ImageInput", "LoadReport", "Prediction", "TrainingReport"]
+__all__ = ["ClassifierOptions", "HeatMap", "ImageAnswer", "ModelKind", "Prediction", "TrainingReport"]
 
-
-@dataclass(frozen=True, eq=False)
-class ImageInput:
-    """An image as the session holds it: by reference, read only when work starts.
-
-    Parameters
-    ----------
-    array : array_like
-        Anything with a shape that NumPy can read, lazy arrays too.
-    axes : str
-        One letter per axis, of "Z", "Y", "X" and "C".
-    name : str
-        Name to show to people.
-    spacing : tuple of float, optional
-        Distance of a volume's neighbouring pixels along z, y and x.
-
-    Raises
-    ------
-    ImageError
-        If `axes` does not name every axis of the array once, or lacks Y or X.
-    """
-
-    array: Any
-    axes: str
-    name: str = "image"
-    spacing: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        shape = tuple(self.array.shape)
-        if len(self.axes) != len(shape) or len(set(self.axes)) != len(self.axes) or not {"Y", "X"} <= set(self.axes):
-            raise ImageError(
-                f"`axes` must name each axis of an image of shape {shape} once, Y and X among them, got {self.axes!r}. "
-                "Give for example 'YX', 'YXC', 'CYX' or 'ZYX'."
-            )
-
-    @property
-    def shape_px(self) -> tuple[int, ...]:
-        """Spatial shape: the array's shape without the channels."""
-        return spatial(self.array.shape, self.axes)
-
-    @property
-    def is_volume(self) -> bool:
-        """Whether it is classified in 3D."""
-        return "Z" in self.axes
-
-
-def spatial(shape: Sequence[int], axes: str) -> tuple[int, ...]:
-    """Return the sizes of the axes that are not channels."""
-    return tuple(int(size) for size, axis in zip(shape, axes, strict=True) if axis != "C")
-
-
-def same_clicks(one: Clicks | None, other: Clicks | None) -> bool:
-    """Tell whether both hold the same pixels with the same classes, in the same order."""
-    if one is None or other is None:
-        return one is other
-    return (
-        one.shape_px == other.shape_px
-        and np.array_equal(one.positions_px, other.positions_px)
-        and np.array_equal(one.classes, other.classes)
-    )
+# Which of a project's two classifiers: that of pixels or that of whole images.
+ModelKind: TypeAlias = Literal["pixels", "images"]
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifierOptions:
-    """What a new classifier is made with.
+    """What a new classifier of pixels is made with.
 
     Parameters
     ----------
     preset : {"auto", "fast", "wide", "custom"}
-        Size of the network; "custom" is that of a model with settings of its own, which is not to be had anew.
+        Size of the network; "custom" is that of a model with settings of its own, which a new one cannot have.
     position_encoding : bool
         Judge pixels also by where in the image they lie.
     """
@@ -96,69 +32,109 @@ class ClassifierOptions:
     preset: SettingsName = "auto"
     position_encoding: bool = False
 
+    @classmethod
+    def of(cls, classifier: TrainablePixelClassifier) -> ClassifierOptions:
+        """What a classifier was made with."""
+        preset = classifier.preset if isinstance(classifier.preset, str) else "custom"
+        return cls(preset, classifier.position_encoding)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What the classifier says about every pixel.
+    """What the classifier says about every pixel of an image.
 
     Parameters
     ----------
-    image : ImageInput
-        The image it belongs to.
+    image_id : int
     classes : ndarray of shape ([Z,] Y, X), uint8 or uint16
-        Class number of each pixel; 0 where a first answer knows nothing.
+        Class number of each pixel; 0 where a preview knows nothing.
     confidence : ndarray of shape ([Z,] Y, X), float32
         From 0 (all classes equally likely) to 1.
-    generation : int
-        Number of the request that asked for it; later requests have larger numbers.
     seconds : float
         Time the prediction took.
     """
 
-    image: ImageInput
+    image_id: int
     classes: LabelArray
     confidence: FloatArray
-    generation: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What a training run used and took.
+    """What a training used and took.
 
     Parameters
     ----------
+    model : {"pixels", "images"}
+    n_images : int
+        Images learned from.
     n_clicks : int
-        Labelled pixels learned from.
+        Clicked pixels learned from; 0 for whole images.
     seconds : float
-        Time the training took.
     loss : float or None
         Training loss of the last step, if the classifier reported one.
-    summary : ModelSummary
-        What the classifier is now.
+    accuracy : float or None
+        Share of right answers about validation images, where there were any, in the epoch that was kept.
     """
 
+    model: ModelKind
+    n_images: int
     n_clicks: int
     seconds: float
-    loss: float | None
-    summary: ModelSummary = field(repr=False)
+    loss: float | None = None
+    accuracy: float | None = None
 
     @property
     def text(self) -> str:
         """What was used and taken, in short."""
-        return f"Trained on {self.n_clicks:,} clicks in {self.seconds:.1f} s"
+        images = f"{self.n_images} images"
+        if self.model == "images":
+            validated = "" if self.accuracy is None else f", {self.accuracy:.0%} of the validation images right"
+            return f"Trained on {images} in {self.seconds:.1f} s{validated}"
+        several = f" of {images}" if self.n_images > 1 else ""
+        return f"Trained on {self.n_clicks:,} clicks{several} in {self.seconds:.1f} s"
 
 
-@dataclass(frozen=True, slots=True)
-class LoadReport:
-    """A model that was read from a file.
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageAnswer:
+    """What a whole image is.
 
     Parameters
     ----------
-    path : str
-    summary : ModelSummary
-        What the classifier is now.
+    image_id : int
+    probabilities : tuple of (str, float)
+        Every class with its probability, the most probable first.
     """
 
-    path: str
-    summary: ModelSummary = field(repr=False)
+    image_id: int
+    probabilities: tuple[tuple[str, float], ...]
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.probabilities[0][0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeatMap:
+    """How much each patch of an image speaks for a class.
+
+    Parameters
+    ----------
+    image_id : int
+    label : str
+        The class.
+    values : ndarray of shape (m, n), float32
+        Positive where a patch speaks for the class.
+    largest : float
+        Largest absolute value.
+    grid : PatchGrid
+        Where the values lie over the image.
+    """
+
+    image_id: int
+    label: str
+    values: FloatArray
+    largest: float
+    grid: PatchGrid

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from clicktrain.stores.sinks import RegionSink
     from clicktrain.types import AnyArray, FloatArray, IntArray, LabelArray
 
-__all__ = ["ClassSink", "class_dtype", "class_numbers", "confidence"]
+__all__ = ["ClassSink", "ConfidenceSink", "class_dtype", "class_numbers", "confidence"]
 
 
 def confidence(probabilities: FloatArray) -> FloatArray:
@@ -52,6 +52,35 @@ def class_numbers(probabilities: FloatArray, classes: IntArray) -> LabelArray:
     """
     numbers: LabelArray = classes.astype(class_dtype(classes))[probabilities.argmax(axis=0)]
     return numbers
+
+
+class ConfidenceSink:
+    """Takes probabilities and keeps how sure the classifier is of each pixel's class.
+
+    Parameters
+    ----------
+    sink : RegionSink
+        Gets the confidence, of shape region.shape_px.
+    """
+
+    def __init__(self, sink: RegionSink) -> None:
+        self._sink = sink
+
+    def write(self, region: Region, values: AnyArray) -> None:
+        """Keep the confidence of a region, given its probabilities (K, *region.shape_px)."""
+        self._sink.write(region, confidence(values))
+
+    def prepare(self) -> None:
+        """Make ready what was written."""
+        self._sink.prepare()
+
+    def close(self) -> None:
+        """Bring what was written to its place."""
+        self._sink.close()
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        self._sink.abort()
 
 
 class ClassSink:
