@@ -5,7 +5,7 @@ import pytest
 from napari.layers import Image, Labels, Points
 
 from clicktrain.errors import ImageError
-from clicktrain.napari.layers import array_of, axes_of, likely_axes, spatial_transform, voxel_size_of
+from clicktrain.napari.layers import axes_of, likely_axes, source_of, spatial_transform, voxel_size_of
 
 PLACE = {
     "scale": (2.0, 3.0),
@@ -65,7 +65,7 @@ def test_too_many_axes_are_refused():
 
 def test_a_multiscale_image_is_read_at_full_resolution():
     layer = Image([np.zeros((20, 30)), np.zeros((10, 15))], multiscale=True)
-    assert array_of(layer).shape == (20, 30)
+    assert source_of(layer, "YX").shapes_px == ((20, 30), (10, 15))
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_the_axes_say_whether_a_stack_is_a_volume(viewer, open_dock, classifier)
     deep = viewer.add_labels(strokes_in_slices(TRUTH).astype(np.uint8), name="deep")
     widget = open_dock(classifier)
     assert widget.source.clicks_layer is deep
-    assert widget.project.chosen.axes == "ZYX"
+    assert widget.project.chosen.is_volume
     widget.source._axes.setCurrentText("channels, y, x")
-    assert widget.project.chosen.axes == "CYX"
+    assert not widget.project.chosen.is_volume
     assert widget.source.clicks_layer is flat

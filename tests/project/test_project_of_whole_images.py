@@ -172,9 +172,9 @@ def test_a_file_is_answered_without_its_pixels_in_the_project(folder, tmp_path):
     assert [answer.image_id for answer in record.of("image_answered")] == [project.images[0].id]
 
 
-def test_a_file_with_a_label_only_cannot_be_clicked(trained):
-    with pytest.raises(ImageError, match=r"got `0\.png`, of which the project has no pixels"):
-        trained.choose_image(trained.images[0].id)
+def test_a_file_with_a_label_can_be_clicked_too(trained):
+    trained.choose_image(trained.images[0].id)
+    assert trained.chosen.shape_px == (20, 30)
 
 
 def test_settings_of_a_preset_keep_its_name(trained):

@@ -35,6 +35,7 @@ class LayerImages:
         self._project = project
         self._viewer_layers = layers
         self._layers: dict[int, Image] = {}
+        self._axes: dict[int, str] = {}
         layers.events.removed.connect(self._on_removed)
 
     def id_of(self, layer: Image, axes: str | None = None) -> int:
@@ -53,14 +54,14 @@ class LayerImages:
         """
         known = next((image_id for image_id, other in self._layers.items() if other is layer), None)
         if known is not None:
-            if axes in (None, self._project.state.image(known).axes):
+            if axes in (None, self._axes[known]):
                 return known
             self._remove(known)
         if axes is None:
             axes = likely_axes(layer) if is_stack(layer) else axes_of(layer)
         voxel_size = voxel_size_of(layer, axes)
         image_id = self._project.add_image(source_of(layer, axes), name=layer.name, voxel_size=voxel_size)
-        self._layers[image_id] = layer
+        self._layers[image_id], self._axes[image_id] = layer, axes
         layer.events.data.connect(self._on_data)
         return image_id
 
@@ -87,6 +88,7 @@ class LayerImages:
 
     def _remove(self, image_id: int) -> None:
         layer = self._layers.pop(image_id)
+        del self._axes[image_id]
         layer.events.data.disconnect(self._on_data)
         self._project.remove_images([image_id])
         self.removed.emit(image_id)

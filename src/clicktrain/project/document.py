@@ -91,7 +91,7 @@ class ProjectDocument:
 
         Parameters
         ----------
-        source : ImageSource, path, or array of shape (Y, X), (Y, X, C), (C, Y, X), (Z, Y, X), (Z, Y, X, C), (C, Z, Y, X)
+        source : ImageSource, path, or array of shape (Y, X), (Y, X, C), (C, Y, X), (Z, Y, X), (Z, Y, X, C) or such
             An array is kept by reference; files and lazy arrays are read when work starts, as far as it needs them.
         axes : str, optional
             One letter per axis, of "Z", "Y", "X" and "C", where neither file nor shape tell.
