@@ -29,9 +29,18 @@ demo: libraries-demo $(STAMPS)/all ## train and predict the bundled image, write
 test: libraries-test $(STAMPS)/tox ## lint, types, imports, docs, wheel and all tests
 	PYTHON="$(BIN)/python" bash scripts/run_checks.sh
 
+.PHONY: check
+check: libraries-venv $(STAMPS)/dev ## the daily round: lint, types, imports and the tests without a window
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/typos
+	$(BIN)/mypy
+	PYTHONPATH=src:. $(BIN)/lint-imports
+	OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 $(BIN)/pytest tests --ignore=tests/napari -m "not gpu" -n auto --dist loadfile -q
+
 .PHONY: docs
-docs: libraries-venv $(STAMPS)/tox ## the documentation as a site, in site/
-	$(BIN)/python -m tox run -e docs
+docs: libraries-venv $(STAMPS)/dev ## the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .PHONY: lock
 lock: libraries-venv $(STAMPS)/venv ## write requirements/tested.txt anew
@@ -39,9 +48,7 @@ lock: libraries-venv $(STAMPS)/venv ## write requirements/tested.txt anew
 	PIP_CONSTRAINT= PIP_BUILD_CONSTRAINT= $(BIN)/python scripts/lock_tested_versions.py
 
 .PHONY: dev
-dev: libraries-venv $(STAMPS)/all ## all that is needed to work on ClickTrain, in .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --group dev
+dev: libraries-venv $(STAMPS)/dev ## all that is needed to work on ClickTrain, in .venv
 	$(BIN)/pre-commit install
 
 .PHONY: clean
@@ -64,6 +71,12 @@ $(STAMPS)/venv:
 $(STAMPS)/all: $(STAMPS)/venv pyproject.toml requirements/tested.txt
 	# scikit-learn is what benchmarks compare with; old pips know no --group, so it is named here.
 	$(BIN)/python -m pip install --quiet --editable ".[all]" scikit-learn
+	touch $@
+
+$(STAMPS)/dev: $(STAMPS)/all
+	# Old pips know no --group.
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --group dev
 	touch $@
 
 $(STAMPS)/tox: $(STAMPS)/venv requirements/tested.txt
