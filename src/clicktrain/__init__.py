@@ -10,22 +10,37 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clicktrain.annotations.clicks import Clicks
-    from clicktrain.api import ImageClassifier, PixelClassifier
+    from clicktrain.api import ClassSink, ImageClassifier, PixelClassifier
     from clicktrain.engine.densify import densify
     from clicktrain.errors import ClickTrainError
+    from clicktrain.images.source import ImageSource, open_image
     from clicktrain.progress import Progress
 
 __version__ = "0.1.0"
 
-__all__ = ["ClickTrainError", "Clicks", "ImageClassifier", "PixelClassifier", "Progress", "__version__", "densify"]
+__all__ = [
+    "ClassSink",
+    "ClickTrainError",
+    "Clicks",
+    "ImageClassifier",
+    "ImageSource",
+    "PixelClassifier",
+    "Progress",
+    "__version__",
+    "densify",
+    "open_image",
+]
 
 _HOME = {
+    "ClassSink": "clicktrain.api",
     "ClickTrainError": "clicktrain.errors",
     "Clicks": "clicktrain.annotations.clicks",
     "ImageClassifier": "clicktrain.api",
+    "ImageSource": "clicktrain.images.source",
     "PixelClassifier": "clicktrain.api",
     "Progress": "clicktrain.progress",
     "densify": "clicktrain.engine.densify",
+    "open_image": "clicktrain.images.source",
 }
 
 
