@@ -74,6 +74,8 @@ class OmeZarrSink:
         self._classes, self._channels = classes, channels
         _check_target(path)
         with absent_on_error(self), explaining(path):
+            # zarr would make the folders above as well.
+            self._made.mkdir()
             self._group = zarr.create_group(self._made, zarr_format=3)
             values = self._group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, dimension_names=self._axes)
         self._values = ArraySink(values)
