@@ -7,14 +7,23 @@ import threading
 from typing import ClassVar
 
 import numpy as np
-from clicktrain.images.files import read_image
 
 from clicktrain.config import ClassInfo, default_class
 from clicktrain.config import preset as preset_named
 from clicktrain.config.summaries import ModelSummary, TrainedClicks
 from clicktrain.errors import ClickTrainError, ModelFileError, NotFittedError
 from clicktrain.geometry.patch_grid import plan_patch_grid
+from clicktrain.geometry.region import Region
+from clicktrain.images.source import open_image
 from clicktrain.progress import Progress
+
+
+def mean_grey(image) -> float:
+    source = open_image(image)
+    try:
+        return float(source.read(Region.whole(source.shape_px)).mean())
+    finally:
+        source.close()
 
 
 class FakeClassifier:
@@ -165,7 +174,7 @@ class FakeImageModel:
         progress(Progress("validating", 1, 1, 0.25, 0.75))
         if self.error is not None:
             raise self.error
-        greys = [float(read_image(path).array.mean()) for path in images]
+        greys = [mean_grey(path) for path in images]
         self.means = {
             name: float(np.mean([grey for grey, label in zip(greys, labels, strict=True) if label == name]))
             for name in set(labels)
