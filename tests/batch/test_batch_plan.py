@@ -38,7 +38,10 @@ def test_nothing_wanted_is_refused(tmp_path):
         plan_outputs([Path("a.png")], tmp_path, classes=False, probabilities=False)
 
 
-@pytest.mark.parametrize(("first", "second"), [("a.png", "a.tif"), ("x/a.png", "y/a.png"), ("x/a.png", "y/A.png"), ("a.ome.tif", "a.ome.zarr")])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("a.png", "a.tif"), ("x/a.png", "y/a.png"), ("x/a.png", "y/A.png"), ("a.ome.tif", "a.ome.zarr")],
+)
 def test_inputs_of_one_stem_are_refused_by_name(tmp_path, first, second):
     with pytest.raises(StorageError, match="inputs must have different names") as caught:
         plan_outputs([Path(first), Path("b.png"), Path(second)], tmp_path)

@@ -187,7 +187,9 @@ def test_results_in_a_folder_that_is_not_there_are_named_for_every_file(images, 
 
 def test_an_ome_zarr_gets_results_with_its_voxel_size(tmp_path, out):
     volume = np.random.default_rng(0).integers(0, 255, (4, 7, 9), np.uint8)
-    path = ome_zarr(tmp_path / "v.ome.zarr", [volume[None], volume[None, ::2, ::2, ::2]], "czyx", scale=[1, 3, 0.5, 0.5])
+    path = ome_zarr(
+        tmp_path / "v.ome.zarr", [volume[None], volume[None, ::2, ::2, ::2]], "czyx", scale=[1, 3, 0.5, 0.5]
+    )
     (result,) = predict_files(Threshold(), plan_outputs([path], out))
     assert result.error is None
     assert sorted(os.listdir(out)) == ["v_classes.ome.zarr", "v_probabilities.ome.zarr"]

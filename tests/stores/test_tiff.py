@@ -17,8 +17,12 @@ RNG = np.random.default_rng(0)
 
 @pytest.mark.parametrize(
     ("axes", "shape"),
-    [("YX", (33, 21)), ("CYX", (2, 33, 21)), ("CYX", (3, 33, 21)), ("CYX", (4, 33, 21)), ("CYX", (2, 1, 3))]
-    + [("CYX", (5, 4, 4)), ("ZYX", (3, 9, 4)), ("CZYX", (2, 3, 9, 4)), ("CZYX", (3, 4, 9, 3))],
+    [
+        ("YX", (33, 21)),
+        *(("CYX", shape) for shape in [(2, 33, 21), (3, 33, 21), (4, 33, 21), (2, 1, 3), (5, 4, 4)]),
+        *(("ZYX", shape) for shape in [(3, 9, 4), (2, 9, 3)]),
+        *(("CZYX", shape) for shape in [(2, 3, 9, 4), (3, 4, 9, 3)]),
+    ],
 )
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_what_is_written_comes_back_as_it_was(tmp_path, axes, shape, dtype):
