@@ -9,10 +9,21 @@ from clicktrain.errors import StorageError
 
 
 def test_outputs_are_named_after_the_input(tmp_path):
-    (job,) = plan_outputs([Path("in/cells.ome.tif")], tmp_path)
-    assert job.classes == tmp_path / "cells.ome_classes.tif"
-    assert job.probabilities == tmp_path / "cells.ome_probabilities.tif"
-    assert set(job.outputs) == {job.classes, job.probabilities}
+    for name in ("cells.ome.tif", "cells.tif", "cells.png", "cells.ome.zarr"):
+        (job,) = plan_outputs([Path("in") / name], tmp_path)
+        assert job.classes == tmp_path / "cells_classes.tif"
+        assert job.probabilities == tmp_path / "cells_probabilities.tif"
+        assert set(job.outputs) == {job.classes, job.probabilities}
+
+
+@pytest.mark.parametrize(
+    ("file_format", "endings"),
+    [("auto", [".tif", ".ome.zarr"]), ("tiff", [".tif"] * 2), ("ome-zarr", [".ome.zarr"] * 2)],
+)
+def test_results_are_in_the_format_that_is_asked_for_or_in_the_image_s(tmp_path, file_format, endings):
+    (tmp_path / "b.zarr").mkdir()
+    jobs = plan_outputs([tmp_path / "a.tif", tmp_path / "b.zarr"], tmp_path / "out", file_format=file_format)
+    assert [job.classes.name for job in jobs] == [f"{stem}_classes{e}" for stem, e in zip("ab", endings, strict=True)]
 
 
 @pytest.mark.parametrize("wanted", ["classes", "probabilities"])
@@ -27,7 +38,10 @@ def test_nothing_wanted_is_refused(tmp_path):
         plan_outputs([Path("a.png")], tmp_path, classes=False, probabilities=False)
 
 
-@pytest.mark.parametrize(("first", "second"), [("a.png", "a.tif"), ("x/a.png", "y/a.png"), ("x/a.png", "y/A.png")])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("a.png", "a.tif"), ("x/a.png", "y/a.png"), ("x/a.png", "y/A.png"), ("a.ome.tif", "a.ome.zarr")],
+)
 def test_inputs_of_one_stem_are_refused_by_name(tmp_path, first, second):
     with pytest.raises(StorageError, match="inputs must have different names") as caught:
         plan_outputs([Path(first), Path("b.png"), Path(second)], tmp_path)

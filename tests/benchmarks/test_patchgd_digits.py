@@ -74,7 +74,8 @@ def test_files_of_mnist_give_what_is_in_them(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.numbers, digits.numbers)
 
 
-GZIPPED = gzip.compress(idx(some().bitmaps))
+# Without the time of day, so that all processes name the same tests.
+GZIPPED = gzip.compress(idx(some().bitmaps), mtime=0)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,12 @@ def test_folder_pairs_by_name_whatever_the_ending(tmp_path):
     assert pair_clicks(images, [str(tmp_path / "c")]) == [(images[0], png), (images[2], csv)]
 
 
+def test_ome_is_part_of_the_ending(tmp_path):
+    images = _touch(tmp_path / "i", "a.ome.tif", "b.ome.zarr", "c.ome.tif")
+    clicks = _touch(tmp_path / "c", "a.csv", "b.png", "c.ome.csv")
+    assert pair_clicks(images, [str(tmp_path / "c")]) == list(zip(images, clicks, strict=True))
+
+
 def test_images_and_clicks_may_share_a_folder(tmp_path):
     image, clicks = _touch(tmp_path / "i", "a.png", "a.csv")
     assert pair_clicks([image], [str(tmp_path / "i")]) == [(image, clicks)]

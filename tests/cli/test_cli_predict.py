@@ -5,8 +5,21 @@ import os
 import numpy as np
 import pytest
 import tifffile
-from clicktrain.images.files import read_image
 from PIL import Image
+
+from clicktrain.cli import memory
+from clicktrain.errors import ClickTrainError
+from clicktrain.images.source import open_image
+from tests.cli.conftest import halves
+from tests.images.adapters import ome_zarr, whole
+
+
+def read(path):
+    """All of an image, (C, [Z,] Y, X)."""
+    source = open_image(path)
+    values = whole(source)
+    source.close()
+    return values
 
 
 def test_folder_is_classified(clicktrain, model, images, tmp_path):
@@ -16,7 +29,7 @@ def test_folder_is_classified(clicktrain, model, images, tmp_path):
     out = tmp_path / "deep" / "out"
     names = [f"{stem}_{kind}.tif" for stem in "abc" for kind in ("classes", "probabilities")]
     assert sorted(os.listdir(out)) == names
-    classes = read_image(out / "c_classes.tif").array
+    (classes,) = read(out / "c_classes.tif")
     assert (classes[:, :20] == 1).mean() > 0.95
     assert (classes[:, -20:] == 2).mean() > 0.95
     probabilities = tifffile.imread(out / "c_probabilities.tif")
@@ -45,7 +58,7 @@ def test_existing_results_are_replaced_only_when_asked(clicktrain, model, images
     assert os.listdir(out) == ["a_classes.tif"]
     assert (out / "a_classes.tif").read_bytes() == b"old"
     assert clicktrain("predict", model, images, "-o", out, "--overwrite").exit_code == 0
-    assert read_image(out / "a_classes.tif").array.shape == (48, 48)
+    assert read(out / "a_classes.tif").shape == (1, 48, 48)
 
 
 def test_files_that_failed_are_named_with_their_reason(clicktrain, model, images, tmp_path):
@@ -56,8 +69,59 @@ def test_files_that_failed_are_named_with_their_reason(clicktrain, model, images
     assert "1 of 3 images classified" in result.stdout
     first, second = result.stderr.splitlines()
     assert "a.png` must hold an image, got an empty file" in first
-    assert "b.png`: image must have 1 channel" in second
+    assert "b.png` must have 1 channels like the training images, got 3" in second
     assert sorted(os.listdir(tmp_path / "out")) == ["c_classes.tif", "c_probabilities.tif"]
+
+
+def test_an_ome_zarr_gives_an_ome_zarr_of_the_same_answers(clicktrain, model, images, tmp_path):
+    path = ome_zarr(tmp_path / "a.ome.zarr", [halves(0)], "yx", scale=[0.5, 0.5])
+    assert clicktrain("predict", model, path, images / "b.png", "-o", tmp_path / "out").exit_code == 0
+    assert clicktrain("predict", model, images / "a.png", "-o", tmp_path / "plain").exit_code == 0
+    names = {f"a_{kind}.ome.zarr" for kind in ("classes", "probabilities")}
+    assert set(os.listdir(tmp_path / "out")) == names | {"b_classes.tif", "b_probabilities.tif"}
+    for kind in ("classes", "probabilities"):
+        found, plain = read(tmp_path / "out" / f"a_{kind}.ome.zarr"), read(tmp_path / "plain" / f"a_{kind}.tif")
+        assert found.dtype == plain.dtype
+        np.testing.assert_array_equal(found, plain)
+    assert open_image(tmp_path / "out" / "a_classes.ome.zarr").voxel_size == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(("file_format", "ending"), [("tiff", "tif"), ("ome-zarr", "ome.zarr")])
+def test_the_format_of_the_results_can_be_chosen_and_they_can_be_replaced(
+    clicktrain, model, images, tmp_path, file_format, ending
+):
+    arguments = ("predict", model, images / "a.png", "-o", tmp_path / "out", "--format", file_format)
+    assert clicktrain(*arguments).exit_code == 0
+    assert sorted(os.listdir(tmp_path / "out")) == [f"a_classes.{ending}", f"a_probabilities.{ending}"]
+    assert clicktrain(*arguments).exit_code == 2
+    assert clicktrain(*arguments, "--overwrite").exit_code == 0
+    assert sorted(os.listdir(tmp_path / "out")) == [f"a_classes.{ending}", f"a_probabilities.{ending}"]
+
+
+def test_little_memory_changes_no_answer(clicktrain, model, images, tmp_path):
+    for folder, options in (("little", ["--memory", "1MB"]), ("much", [])):
+        assert clicktrain("predict", model, images / "a.png", "-o", tmp_path / folder, *options).exit_code == 0
+    little, much = (read(tmp_path / folder / "a_probabilities.tif") for folder in ("little", "much"))
+    np.testing.assert_allclose(little, much, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "n_bytes"), [("7", 7), ("800MB", 8 * 10**8), ("2 GB", 2 * 10**9), ("1.5gib", 1_500_000_000), ("3k", 3000)]
+)
+def test_sizes_are_read_as_people_write_them(text, n_bytes):
+    assert memory.parse_bytes(text) == n_bytes
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1GB", "GB", "1 2", "1e9", "1,5GB"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(ClickTrainError, match='--memory must be a size such as "800MB"'):
+        memory.parse_bytes(text)
+
+
+def test_room_for_work_is_what_the_program_does_not_take_already_and_never_nothing():
+    assert memory.room_for_work(1) > 0
+    assert 10**15 - 10**12 < memory.room_for_work(10**15) < 10**15
+    assert memory.room_for_work(None) > 0
 
 
 class TestBadInput:
@@ -93,6 +157,9 @@ class TestBadInput:
     def test_two_inputs_of_one_stem(self, refused, images, model):
         np.save(images / "a.npy", np.eye(9))
         assert "inputs must have different names" in refused(model, images)
+
+    def test_memory_that_is_no_size(self, refused, images, model):
+        assert "--memory must be a size" in refused(model, images, "--memory", "much")
 
     def test_nothing_wanted(self, refused, images, model):
         assert "got neither" in refused(model, images, "--no-classes", "--no-probabilities")

@@ -7,6 +7,9 @@ import pytest
 from PIL import Image
 
 from clicktrain import PixelClassifier
+from clicktrain.images.source import StoredImage
+from tests.cli.conftest import halves
+from tests.images.adapters import ome_zarr
 
 
 def test_trained_model_tells_the_halves_apart(clicktrain, images, labels, tmp_path):
@@ -43,6 +46,37 @@ def test_too_little_memory_is_one_line(clicktrain, images, labels, tmp_path, mon
     result = clicktrain("train", images, "--clicks", labels, "-o", tmp_path / "m.clicktrain")
     assert result.exit_code == 2
     assert "must fit into memory" in result.stderr
+
+
+def test_an_ome_zarr_trains_the_same_model_as_a_picture(clicktrain, images, labels, tmp_path):
+    ome_zarr(tmp_path / "zarrs" / "a.ome.zarr", [halves(0)], "yx")
+    answers = []
+    for source in (tmp_path / "zarrs", images / "a.png"):
+        out = tmp_path / f"{len(answers)}.clicktrain"
+        result = clicktrain("train", source, "--clicks", labels / "a.png", "-o", out, "--preset", "fast")
+        assert result.exit_code == 0, result.output
+        answers.append(PixelClassifier.load(out).predict_proba(halves(2)))
+    np.testing.assert_array_equal(*answers)
+
+
+def test_no_more_than_one_of_many_images_is_open(clicktrain, images, labels, tmp_path, monkeypatch):
+    opened, most = set(), []
+    open_one, close = StoredImage._open, StoredImage.close
+
+    def opening(self):
+        opened.add(self.path)
+        most.append(len(opened))
+        return open_one(self)
+
+    def closing(self):
+        opened.discard(self.path)
+        close(self)
+
+    monkeypatch.setattr(StoredImage, "_open", opening)
+    monkeypatch.setattr(StoredImage, "close", closing)
+    out = tmp_path / "m.clicktrain"
+    assert clicktrain("train", images, "--clicks", labels, "-o", out, "--preset", "fast").exit_code == 0
+    assert max(most) == 1
 
 
 def test_what_was_done_is_told(clicktrain, images, labels, tmp_path):
@@ -111,8 +145,8 @@ class TestBadInput:
         assert "a.png` must be a whole" in refused(images / "a.png", "--clicks", labels / "a.png")
 
     def test_image_beyond_float32(self, refused, images, labels):
-        np.save(images / "a.npy", np.array([[0.0, 1e300]]))
-        assert "a.npy`: image must fit into float32" in refused(images / "a.npy", "--clicks", labels / "a.png")
+        np.save(images / "a.npy", halves(0) * 1e37)
+        assert "a.npy` must be finite" in refused(images / "a.npy", "--clicks", labels / "a.png")
 
     def test_no_clicks(self, refused, images, tmp_path):
         np.save(images / "none.npy", np.zeros((48, 48), np.uint8))

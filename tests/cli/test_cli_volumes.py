@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pytest
 import tifffile
-from clicktrain.images.files import read_image
 
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.annotations.files import read_clicks, write_clicks_csv
 from clicktrain.api import PixelClassifier
+from clicktrain.images.source import open_image
+from tests.images.adapters import ome_zarr, whole
 from tests.textures import strokes_in_slices, two_textures_in_depth
 
 VOLUME, TRUTH = two_textures_in_depth()
@@ -36,13 +37,29 @@ def test_a_volume_is_trained_on_and_classified(clicktrain, volume, tmp_path, kin
     assert trained.exit_code == 0, trained.output
     assert PixelClassifier.load(model).summary().architecture.anisotropy == 2.0
     assert clicktrain("predict", model, volume, "-o", tmp_path / "out").exit_code == 0
-    classes = read_image(tmp_path / "out" / "v_classes.tif")
-    assert classes.axes == "ZYX"
-    assert (classes.array == TRUTH).mean() > 0.9
+    classes = open_image(tmp_path / "out" / "v_classes.tif")
+    assert (whole(classes)[0] == TRUTH).mean() > 0.9
+    classes.close()
     with tifffile.TiffFile(tmp_path / "out" / "v_probabilities.tif") as probabilities:
         assert probabilities.series[0].axes == "CZYX"
         assert probabilities.series[0].shape == (2, *VOLUME.shape)
         assert json.loads(probabilities.pages[0].description)["class_names"] == ["class 1", "class 2"]
+
+
+def test_a_volume_in_ome_zarr_is_trained_on_and_classified_like_one_in_tiff(clicktrain, volume, tmp_path):
+    write_clicks_csv(tmp_path / "v.csv", Clicks.from_labels(LABELS))
+    path = ome_zarr(tmp_path / "v.ome.zarr", [VOLUME, VOLUME[:, ::2, ::2]], "zyx", scale=[2, 1, 1])
+    model = tmp_path / "m.clicktrain"
+    trained = clicktrain("train", path, "--clicks", tmp_path / "v.csv", "-o", model, "--preset", "fast")
+    assert trained.exit_code == 0, trained.output
+    for image in (path, volume):
+        done = clicktrain("predict", model, image, "-o", tmp_path / "out", "--no-probabilities", "--memory", "1GB")
+        assert done.exit_code == 0, done.output
+    found = [open_image(tmp_path / "out" / f"v_classes.{ending}") for ending in ("ome.zarr", "tif")]
+    np.testing.assert_array_equal(*map(whole, found))
+    assert found[0].voxel_size == (2, 1, 1)
+    assert (whole(found[0])[0] == TRUTH).mean() > 0.9
+    found[1].close()
 
 
 def test_clicks_of_a_volume_come_back_from_a_table(tmp_path):

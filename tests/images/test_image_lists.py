@@ -42,6 +42,14 @@ def test_a_zarr_folder_is_one_image_and_another_folder_holds_images(folder):
         expand_images([f"{folder}/*/*.txt"])
 
 
+def test_what_lies_in_an_ome_zarr_is_no_image_of_its_own(folder):
+    inner = folder / "ill/c.ome.zarr/0"
+    zarr.create_array(inner, shape=(4, 4), dtype="u1")
+    assert expand_images([f"{folder}/**"]) == expand_images([f"{folder}/*/*"])
+    assert inner not in expand_images([f"{folder}/**"])
+    assert expand_images([inner]) == [inner]
+
+
 def test_folder_names_are_labels(folder):
     assert read_class_folders(folder) == [
         LabelledPath(folder / "ill/a.tif", "ill"),

@@ -40,12 +40,20 @@ def examples_of(images: Any, clicks: Any, axes: str | None) -> tuple[list[ImageS
             "Give an image without clicks labels that are all 0."
         )
     sources = [open_image(image, axes=axes) for image in image_list]
-    if len({len(source.shape_px) for source in sources}) > 1:
+    found = [_shape_and_channels(source) for source in sources]
+    shapes, counts = [shape for shape, _ in found], {n_channels for _, n_channels in found}
+    if len(set(map(len, shapes))) > 1:
         raise ImageError("images must be all 2D or all volumes, got both. Train a classifier for each.")
-    counts = {source.n_channels for source in sources}
     if len(counts) > 1:
         raise ImageError(f"images must have the same number of channels, got {sorted(counts)}. Train them apart.")
-    return sources, [Clicks.of(part, source.shape_px) for part, source in zip(clicks_list, sources, strict=True)]
+    return sources, [Clicks.of(part, shape) for part, shape in zip(clicks_list, shapes, strict=True)]
+
+
+def _shape_and_channels(source: ImageSource) -> tuple[tuple[int, ...], int]:
+    found = source.shape_px, source.n_channels
+    # There may be more files than can be open at once.
+    source.close()
+    return found
 
 
 def check_same_kind(sources: Sequence[ImageSource], model: PixelModel) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from clicktrain.inference.pixels.summaries import ClassSink, class_dtype
 from clicktrain.stores.ome_zarr import OmeZarrSink
-from clicktrain.stores.sinks import SeveralSinks
+from clicktrain.stores.sinks import SeveralSinks, absent_on_error
 from clicktrain.stores.tiff import TiffSink
 
 if TYPE_CHECKING:
@@ -33,14 +33,21 @@ def open_outputs(job: PredictJob, source: ImageSource, classes: Sequence[ClassIn
     source : ImageSource
     classes : sequence of ClassInfo
         In the order of the probabilities.
+
+    Raises
+    ------
+    StorageError
+        If one of them cannot be written; nothing is left behind.
     """
     sinks: list[RegionSink] = []
-    if job.probabilities is not None:
-        sinks.append(_probabilities(job.probabilities, source, classes))
-    if job.classes is not None:
-        numbers = np.array([info.number for info in classes], np.int64)
-        sinks.append(ClassSink(_classes(job.classes, source, classes, class_dtype(numbers)), numbers))
-    return SeveralSinks(sinks)
+    together = SeveralSinks(sinks)
+    with absent_on_error(together):
+        if job.probabilities is not None:
+            sinks.append(_probabilities(job.probabilities, source, classes))
+        if job.classes is not None:
+            numbers = np.array([info.number for info in classes], np.int64)
+            sinks.append(ClassSink(_classes(job.classes, source, classes, class_dtype(numbers)), numbers))
+    return together
 
 
 def _probabilities(path: Path, source: ImageSource, classes: Sequence[ClassInfo]) -> RegionSink:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from clicktrain.errors import StorageError
+from clicktrain.images.discovery import image_stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,7 +56,7 @@ def plan_outputs(
 ) -> list[PredictJob]:
     """Name the outputs of every input: `STEM_classes.tif` and `STEM_probabilities.tif` in one folder.
 
-    STEM of `a.ome.zarr` is `a`.
+    STEM of `a.ome.tif` and of `a.ome.zarr` is `a`.
 
     Parameters
     ----------
@@ -82,13 +83,13 @@ def plan_outputs(
     """
     if not (classes or probabilities):
         raise StorageError("classes, probabilities or both must be written, got neither. Switch one of them on.")
-    refuse_one_output_twice(inputs, [_stem(path) for path in inputs])
+    refuse_one_output_twice(inputs, [image_stem(path) for path in inputs])
     endings = [_ending(path, file_format) for path in inputs]
     jobs = [
         PredictJob(
             path,
-            out_dir / f"{_stem(path)}_classes{ending}" if classes else None,
-            out_dir / f"{_stem(path)}_probabilities{ending}" if probabilities else None,
+            out_dir / f"{image_stem(path)}_classes{ending}" if classes else None,
+            out_dir / f"{image_stem(path)}_probabilities{ending}" if probabilities else None,
         )
         for path, ending in zip(inputs, endings, strict=True)
     ]
@@ -131,10 +132,6 @@ def refuse_existing(outputs: Iterable[Path]) -> None:
             f"outputs must not exist yet, got `{existing[0]}`{more}. "
             "Allow to overwrite (--overwrite), or choose another folder."
         )
-
-
-def _stem(path: Path) -> str:
-    return path.stem.removesuffix(".ome")
 
 
 def _ending(path: Path, file_format: OutputFormat) -> str:

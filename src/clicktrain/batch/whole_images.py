@@ -10,6 +10,7 @@ from clicktrain.batch.attempts import attempt
 from clicktrain.batch.plan import refuse_existing, refuse_one_output_twice, refuse_to_replace_inputs
 from clicktrain.batch.run import BatchProgress
 from clicktrain.errors import LabelsError
+from clicktrain.images.discovery import image_stem
 from clicktrain.stores.tiff import write_tiff
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def plan_heat_maps(inputs: Sequence[Path], out_dir: Path, *, overwrite: bool = F
         If two inputs would write the same file, if a heat map would replace an input, or if one exists and `overwrite`
         is off.
     """
-    outputs = [out_dir / f"{path.stem.removesuffix('.ome')}_heat.tif" for path in inputs]
+    outputs = [out_dir / f"{image_stem(path)}_heat.tif" for path in inputs]
     refuse_one_output_twice(inputs, outputs)
     refuse_to_replace_inputs(inputs, outputs)
     if not overwrite:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clicktrain.errors import StorageError
-from clicktrain.images.discovery import CLICKS_SUFFIXES, expand_inputs, files_in
+from clicktrain.images.discovery import CLICKS_SUFFIXES, expand_inputs, files_in, image_stem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,16 +51,16 @@ def _by_stem(images: Sequence[Path], folder: Path) -> list[tuple[Path, Path]]:
         # Images and clicks may share one folder.
         if path.resolve() in images_here:
             continue
-        if path.stem in files:
-            raise StorageError(f"clicks must be one file per image, got `{files[path.stem]}` and `{path}`. Remove one.")
-        files[path.stem] = path
-    pairs = [(image, files[image.stem]) for image in images if image.stem in files]
+        other = files.setdefault(image_stem(path), path)
+        if other is not path:
+            raise StorageError(f"clicks must be one file per image, got `{other}` and `{path}`. Remove one.")
+    pairs = [(image, files[image_stem(image)]) for image in images if image_stem(image) in files]
     _refuse_unpaired(pairs, files, folder)
     return pairs
 
 
 def _refuse_unpaired(pairs: Sequence[tuple[Path, Path]], files: dict[str, Path], folder: Path) -> None:
-    stems = [image.stem for image, _ in pairs]
+    stems = [image_stem(image) for image, _ in pairs]
     twice = next((stem for stem in stems if stems.count(stem) > 1), None)
     if twice is not None:
         raise StorageError(f"images must have different names, got {twice!r} twice. Give --clicks once per image.")

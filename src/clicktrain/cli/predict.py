@@ -60,11 +60,10 @@ def predict(
 
     from clicktrain.api import PixelClassifier
     from clicktrain.batch.run import predict_files
-    from clicktrain.stores.whole_files import ensure_writable, make_folder
+    from clicktrain.stores.whole_files import make_folder
 
     classifier = PixelClassifier.load(model, device=device)
     make_folder(output)
-    ensure_writable(jobs[0].outputs[0])
     start_s = time.perf_counter()
     with progress_bar("predicting") as show:
         results = predict_files(

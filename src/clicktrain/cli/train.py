@@ -84,7 +84,10 @@ def _read_example(image_path: Path, clicks_path: Path, axes: str | None) -> tupl
     from clicktrain.images.source import open_image
 
     image = open_image(image_path, axes=axes)
-    return image, read_clicks(clicks_path, image.shape_px)
+    shape_px = image.shape_px
+    # As many files as one likes can be trained on, but not be open at once.
+    image.close()
+    return image, read_clicks(clicks_path, shape_px)
 
 
 def _class_infos(clicks: Sequence[Clicks], class_names: str | None) -> list[ClassInfo]:

@@ -95,9 +95,9 @@ def _one_per_axis(shape: Sequence[int], names: str) -> str:
 
 
 def _check_frame(names: str, shape: Sequence[int], frame: int | None) -> None:
-    if "T" not in names:
+    n_frames = shape[names.index("T")] if "T" in names else 1
+    if frame is None and "T" not in names:
         return
-    n_frames = shape[names.index("T")]
     if frame is None:
         raise ImageError(
             f"image must be of one time point, got a stack with axes {names.replace(_IDLE, '')} and shape "

@@ -20,7 +20,7 @@ class BlockCache:
     Parameters
     ----------
     most_bytes : int
-        A single block that is larger is not kept.
+        A block that is larger is kept alone, until another one is read: it may be the whole image.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -49,10 +49,10 @@ class BlockCache:
                 return self._blocks[key]
         block = read()
         with self._lock:
-            if key not in self._blocks and block.nbytes <= self._most_bytes:
+            if key not in self._blocks:
                 self._blocks[key] = block
                 self._bytes += block.nbytes
-            while self._bytes > self._most_bytes:
+            while self._bytes > self._most_bytes and len(self._blocks) > 1:
                 self._bytes -= self._blocks.popitem(last=False)[1].nbytes
         return block
 

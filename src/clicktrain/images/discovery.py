@@ -12,7 +12,7 @@ from clicktrain.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["CLICKS_SUFFIXES", "IMAGE_SUFFIXES", "expand_inputs", "files_in"]
+__all__ = ["CLICKS_SUFFIXES", "IMAGE_SUFFIXES", "expand_inputs", "files_in", "image_stem"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 # No JPEG: it changes the numbers of a labels image.
@@ -59,6 +59,11 @@ def files_in(folder: Path, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> list[Pat
     except OSError as error:
         raise StorageError(f"folder `{folder}` could not be read: {error.strerror}.") from error
     return sorted(path for path in entries if _counts(path, suffixes))
+
+
+def image_stem(path: Path) -> str:
+    """Name of an image without its ending, `a` for `a.tif`, `a.ome.tif` and `a.ome.zarr`."""
+    return path.stem.removesuffix(".ome")
 
 
 def _expand(pattern: str, suffixes: Sequence[str]) -> list[Path]:

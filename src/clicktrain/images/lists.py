@@ -166,9 +166,10 @@ def _expand(pattern: str) -> list[Path]:
         return [path] if is_zarr(path) else _some_in(path)
     if path.exists() or not glob.has_magic(pattern):
         return expand_inputs([pattern])
-    matches = map(Path, glob.glob(pattern, recursive=True))
-    # What matches no image is refused by the other, in words that files alone would get.
-    return sorted(path for path in matches if _is_image(path)) or expand_inputs([pattern])
+    found = {path for path in map(Path, glob.glob(pattern, recursive=True)) if _is_image(path)}
+    # The arrays of an OME-Zarr are no images of their own. What matches no image is refused by the other, in words that
+    # files alone would get.
+    return sorted(path for path in found if found.isdisjoint(path.parents)) or expand_inputs([pattern])
 
 
 def _is_image(path: Path) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import ceil, prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 
@@ -35,9 +35,10 @@ _LEAST_BLOCK_PX = {2: (256, 256), 3: (16, 64, 64)}
 # Blocks in which a whole image is looked through once.
 _PASS_PX = {2: (1024, 1024), 3: (32, 256, 256)}
 _PASS_AREA_PX = 1 << 22
+# What is normalised is kept in single precision.
+_MOST_VALUE = np.finfo(np.float32).max
 
 
-@runtime_checkable
 class ImageSource(Protocol):
     """An image or a volume of which regions can be read.
 
@@ -179,8 +180,7 @@ class StoredImage:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Number type of the values."""
-        dtype: np.dtype[Any] = np.dtype(self._open().levels[0].dtype)
-        return dtype
+        return _native(self._open().levels[0])
 
     @property
     def in_memory(self) -> bool:
@@ -191,7 +191,7 @@ class StoredImage:
     def voxel_size(self) -> tuple[float, ...] | None:
         """Distance of neighbouring pixels along ([z,] y, x), where the source tells it."""
         opened = self._open()
-        if opened.scale is None:
+        if opened.scale is None or len(opened.scale) != len(opened.axes):
             return None
         return tuple(opened.scale[opened.axes.index(name)] for name in "ZYX" if name in opened.axes)
 
@@ -224,11 +224,13 @@ class StoredImage:
         return block
 
     def blocks(self, *, level: int = 0) -> list[Region]:
-        """Boxes of bounded size that make up the image and read no chunk twice."""
+        """Boxes of bounded size that make up the image and, read in their order, decode no chunk twice."""
         opened = self._open()
         shape = opened.shape_px(level)
-        chunk = _chunk_px(opened, level) or _PASS_PX[len(shape)]
-        return cut(Region.whole(shape), _pass_px(chunk, shape))
+        usual = _PASS_PX[len(shape)]
+        chunks = cut(Region.whole(shape), _pass_px(_chunk_px(opened, level) or usual, shape))
+        # A single chunk may be the whole image: once decoded it is kept while its parts are read.
+        return [part for some in chunks for part in (cut(some, usual) if some.n_px > _PASS_AREA_PX else [some])]
 
     def close(self) -> None:
         """Close the file and let go of what was kept; the next read opens it again."""
@@ -264,8 +266,7 @@ class StoredImage:
             return self._read_stored(opened, region, level)
         least = _LEAST_BLOCK_PX[len(chunk)]
         sides = [side * ceil(wanted / side) for side, wanted in zip(chunk, least, strict=True)]
-        dtype = np.dtype(opened.levels[level].dtype).newbyteorder("=")
-        values: AnyArray = np.empty((opened.n_channels, *region.shape_px), dtype)
+        values: AnyArray = np.empty((opened.n_channels, *region.shape_px), _native(opened.levels[level]))
         for block in _blocks_under(region, sides, opened.shape_px(level)):
             found = self._cache.get((level, block), partial(self._read_stored, opened, block, level))
             both = Region(
@@ -281,12 +282,15 @@ class StoredImage:
         spans: dict[str, Any] = dict(zip(spatial, region.slices, strict=True))
         spans |= {"C": slice(0, opened.n_channels), "T": self._frame}
         with opened.guard():
-            values = np.asarray(opened.levels[level][tuple(spans.get(name, 0) for name in opened.axes)])
+            stored = opened.levels[level]
+            values = np.asarray(stored[tuple(spans.get(name, 0) for name in opened.axes)], _native(stored))
         names = [name for name in opened.axes if name in "CZYX"]
         if "C" not in names:
             values, names = values[np.newaxis], ["C", *names]
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ImageError(f"{self.name} must be finite, got values that are NaN or infinite. Replace them first.")
+        if values.dtype.kind == "f" and not np.abs(values).max(initial=0) <= _MOST_VALUE:
+            raise ImageError(
+                f"{self.name} must be finite, got values that are NaN, infinite or beyond float32. Replace them first."
+            )
         return values.transpose([names.index(name) for name in "CZYX" if name in names])
 
 
@@ -326,13 +330,13 @@ def open_image(
     ImageError
         If it is neither array nor path; what else is wrong with it is told when it is first used.
     """
-    if isinstance(image, ImageSource):
+    if _is_source(image):
         return image
     if isinstance(image, str | Path) or hasattr(image, "__fspath__"):
         path = Path(image)
         return StoredImage(partial(open_file, path), name or f"`{image}`", axes=axes, frame=frame, path=path)
-    levels = tuple(image) if multiscale else (image if _is_array(image) else np.asarray(image),)
-    if not levels or not all(map(_is_array, levels)) or levels[0].dtype == object:
+    levels = tuple(map(_as_array, image if multiscale else (image,)))
+    if not levels or any(level is None for level in levels):
         raise ImageError(f"images must be arrays or paths, got {type(image).__name__}.")
     return StoredImage(
         partial(_given, OpenArrays(levels, axes, n_samples=n_channels)), name or "image", axes=axes, frame=frame
@@ -353,8 +357,26 @@ def _closing_on_error(files: ExitStack) -> Iterator[None]:
         raise
 
 
-def _is_array(image: object) -> bool:
-    return all(hasattr(image, name) for name in ("shape", "dtype", "__getitem__"))
+def _is_source(image: object) -> TypeGuard[ImageSource]:
+    # `isinstance` with a protocol would ask for the shape and so open the file.
+    return all(hasattr(type(image), name) for name in ("read", "blocks", "shapes_px"))
+
+
+def _as_array(image: Any) -> Any:
+    """What can be sliced as it is, or what NumPy makes of it; None for what is no array at all."""
+    if isinstance(getattr(image, "dtype", None), np.dtype) and hasattr(image, "shape"):
+        return image
+    try:
+        array = np.asarray(image)
+    except ValueError:
+        return None
+    return array if array.ndim and array.dtype != object else None
+
+
+def _native(stored: Sliceable) -> np.dtype[Any]:
+    """Number type of stored values in this machine's byte order."""
+    dtype: np.dtype[Any] = np.dtype(stored.dtype)
+    return dtype.newbyteorder("=")
 
 
 def _chunk_px(opened: _Opened, level: int) -> tuple[int, ...] | None:

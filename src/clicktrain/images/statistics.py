@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from clicktrain.geometry.region import Region
     from clicktrain.images.source import ImageSource
-    from clicktrain.types import AnyArray
 
     Doubles = NDArray[np.float64]
 
@@ -46,7 +45,7 @@ class ImageStatistics:
     covariance : ndarray of shape (C, C), float64
     low, high : ndarray of shape (C,), float64
         Smallest and largest value.
-    sample : ndarray of shape (C, N), float32
+    sample : ndarray of shape (C, N), float64
         Values of pixels all over the image; of a small image all of them.
     """
 
@@ -54,7 +53,7 @@ class ImageStatistics:
     covariance: Doubles
     low: Doubles
     high: Doubles
-    sample: AnyArray
+    sample: Doubles
 
     @property
     def deviation(self) -> Doubles:
@@ -73,7 +72,7 @@ class ImageStatistics:
         -------
         middle, distance : ndarray of shape (C,), float64
         """
-        ordered = np.sort(self.sample.astype(np.float64), axis=1)
+        ordered = np.sort(self.sample, axis=1)
         n = ordered.shape[1]
         first = round(_END[0] * n)
         last = max(first + 1, round(_END[1] * n))
@@ -145,10 +144,10 @@ def measure(source: ImageSource, *, exact: bool = False) -> Generator[None, None
     total_px = sum(block.n_px for block in blocks)
     moments, sample = _Moments(source.n_channels), []
     for block in blocks:
-        stored = source.read(block, level=level).reshape(source.n_channels, -1)
-        moments.add(stored.astype(np.float64))
+        values = source.read(block, level=level).reshape(source.n_channels, -1).astype(np.float64)
+        moments.add(values)
         step = max(1, -(-total_px // _SAMPLED_PX))
-        sample.append(stored[:, ::step].astype(np.float32))
+        sample.append(values[:, ::step].copy())
         yield
     return ImageStatistics(
         moments.mean, moments.products / moments.count, moments.low, moments.high, np.concatenate(sample, axis=1)

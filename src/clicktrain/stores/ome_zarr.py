@@ -6,8 +6,10 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from clicktrain.errors import StorageError
+from clicktrain.images.openers import is_zarr
 from clicktrain.stores.scratch import beside
-from clicktrain.stores.sinks import ArraySink
+from clicktrain.stores.sinks import ArraySink, absent_on_error
 from clicktrain.stores.whole_files import explaining
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class OmeZarrSink:
     Parameters
     ----------
     path : Path
-        Folder, by custom `NAME.ome.zarr`; what is there is replaced.
+        Folder, by custom `NAME.ome.zarr`; a Zarr that is there is replaced.
     shape_px : sequence of int
         ([Z,] Y, X).
     dtype : numpy.dtype
@@ -70,7 +72,10 @@ class OmeZarrSink:
         chunks = (1,) * channels + tuple(min(pair) for pair in zip(_CHUNK_PX[ndim], shape_px, strict=True))
         self._scale = (1.0,) * channels + tuple(map(float, voxel_size or (1.0,) * ndim))
         self._classes, self._channels = classes, channels
-        with explaining(path):
+        _check_target(path)
+        with absent_on_error(self), explaining(path):
+            # zarr would make the folders above as well.
+            self._made.mkdir()
             self._group = zarr.create_group(self._made, zarr_format=3)
             values = self._group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, dimension_names=self._axes)
         self._values = ArraySink(values)
@@ -89,12 +94,7 @@ class OmeZarrSink:
         """Bring the folder to its place."""
         self.prepare()
         with explaining(self._path):
-            if self._path.exists():
-                # A folder cannot be replaced in one step: the old one leaves first.
-                old = beside(self._path)
-                os.replace(self._path, old)
-                shutil.rmtree(old, ignore_errors=True)
-            os.replace(self._made, self._path)
+            _replace_folder(self._made, self._path)
 
     def abort(self) -> None:
         """Leave nothing behind."""
@@ -118,6 +118,28 @@ class OmeZarrSink:
                 "properties": [{"label-value": one.number, "class": one.name} for one in self._classes],
             }
         return found
+
+
+def _check_target(path: Path) -> None:
+    with explaining(path):
+        in_the_way = path.exists() and not is_zarr(path)
+    if in_the_way:
+        raise StorageError(f"`{path}` must be new or a Zarr folder, got something else there. Choose another name.")
+
+
+def _replace_folder(made: Path, path: Path) -> None:
+    """Bring a folder to its place, in two steps where one is there: only files are replaced in one."""
+    old = beside(path)
+    there = path.exists()
+    if there:
+        os.replace(path, old)
+    try:
+        os.replace(made, path)
+    except OSError:
+        if there:
+            os.replace(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _channel(info: ClassInfo) -> dict[str, Any]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from clicktrain.geometry.region import Region
     from clicktrain.types import AnyArray
 
-__all__ = ["ArraySink", "RegionSink", "SeveralSinks", "whole_or_absent"]
+__all__ = ["ArraySink", "RegionSink", "SeveralSinks", "absent_on_error", "whole_or_absent"]
 
 
 class RegionSink(Protocol):
@@ -62,6 +62,7 @@ class SeveralSinks:
     Parameters
     ----------
     sinks : sequence of RegionSink
+        More may be added until the first value is written.
     """
 
     def __init__(self, sinks: Sequence[RegionSink]) -> None:
@@ -87,6 +88,16 @@ class SeveralSinks:
         """Leave nothing behind."""
         for sink in self._sinks:
             sink.abort()
+
+
+@contextmanager
+def absent_on_error(sink: RegionSink) -> Iterator[None]:
+    """Leave nothing of a sink behind if anything is raised."""
+    try:
+        yield
+    except BaseException:
+        sink.abort()
+        raise
 
 
 @contextmanager

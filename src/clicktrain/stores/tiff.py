@@ -10,8 +10,15 @@ import numpy as np
 import tifffile
 
 from clicktrain.stores.scratch import beside
-from clicktrain.stores.sinks import ArraySink
-from clicktrain.stores.whole_files import explaining, move_into_place, remove, write_beside, write_whole
+from clicktrain.stores.sinks import ArraySink, absent_on_error
+from clicktrain.stores.whole_files import (
+    ensure_writable,
+    explaining,
+    move_into_place,
+    remove,
+    write_beside,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,7 +76,7 @@ class TiffSink:
     Raises
     ------
     StorageError
-        From `write` on, if something cannot be written; nothing is left behind after `abort`.
+        At any time, if something cannot be written; nothing is left behind after `abort`.
     """
 
     def __init__(
@@ -84,7 +91,10 @@ class TiffSink:
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
         self._scratch: Path | None = None
         self._prepared: Path | None = None
-        self._values: Any = self._room()
+        # Found out now, not after a long computation.
+        ensure_writable(path)
+        with absent_on_error(self):
+            self._values: Any = self._room()
 
     def write(self, region: Region, values: AnyArray) -> None:
         """Keep a region's values."""

@@ -109,21 +109,16 @@ def ensure_writable(path: Path) -> None:
         If `path` cannot be written now.
     """
     _check_target(path)
-    trial = beside(path)
-    try:
-        with explaining(path):
-            trial.touch()
-    finally:
-        remove(trial)
+    _try_out(path.parent, path)
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder with its parents; it may exist.
+    """Create a folder with its parents, in which files can be made; it may exist.
 
     Raises
     ------
     StorageError
-        If there is a file of that name or the folder cannot be created.
+        If there is a file of that name, or the folder cannot be created or written to.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -131,6 +126,17 @@ def make_folder(path: Path) -> None:
         raise StorageError(f"`{path}` must be a folder, got a file. Choose another name.") from error
     except OSError as error:
         raise _explain(path, error) from error
+    _try_out(path, path)
+
+
+def _try_out(folder: Path, wanted: Path) -> None:
+    """Make a file in a folder and remove it; errors are about what is wanted there."""
+    trial = beside(folder / "trial")
+    try:
+        with explaining(wanted):
+            trial.touch()
+    finally:
+        remove(trial)
 
 
 def _check_target(path: Path) -> None:

@@ -53,7 +53,7 @@ def test_intensities_are_scaled_by_channel_and_flat_channels_become_0() -> None:
     image = noise(2, 16, 32)
     image[1] = 7
     with reader_of(image, axes="CYX") as reader:
-        scaled = PatchReader(reader.regions, reader.grids, [ChannelStatistics((1.0, 7.0), (2.0, 0.0))])
+        scaled = PatchReader(reader.images, reader.grids, [ChannelStatistics((1.0, 7.0), (2.0, 0.0))])
         patches = scaled.read(scaled.all_indices()).numpy()
     np.testing.assert_allclose(patches[1, 0], (image[0, :, 16:] - 1) / 2, rtol=1e-6)
     assert (patches[:, 1] == 0).all()

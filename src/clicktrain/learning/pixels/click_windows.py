@@ -14,6 +14,7 @@ from torch import Tensor
 from clicktrain.geometry.region import Region
 from clicktrain.inference.pixels.constants import read_window
 from clicktrain.learning.pixels.coverage import cover, draw_windows
+from clicktrain.learning.pixels.examples import close_one_of
 from clicktrain.models.pixels.window import stem_features
 from clicktrain.progress import Progress
 
@@ -101,6 +102,7 @@ def gather_windows(
             done += 1
             _fill(stack, model, example, origins, group)
         windows.append(stack)
+        close_one_of(examples, example.source)
     yield Progress("features", total, total)
     classes = torch.from_numpy(np.concatenate([clicks.classes for clicks in kept]))
     maps = (windows[0] if len(windows) == 1 else torch.cat(windows)).movedim(-1, 1)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clicktrain.annotations.clicks import Clicks
     from clicktrain.images.source import ImageSource
     from clicktrain.inference.pixels.constants import ImageConstants
 
-__all__ = ["Example"]
+__all__ = ["Example", "close_one_of"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,3 +32,9 @@ class Example:
     source: ImageSource
     clicks: Clicks
     constants: ImageConstants
+
+
+def close_one_of(images: Sequence[object], source: ImageSource) -> None:
+    """Close an image that is done with for now, if there are others: they need not all be open, and kept, at once."""
+    if len(images) > 1:
+        source.close()

@@ -9,6 +9,7 @@ import torch
 
 from clicktrain.learning.pixels.click_embeddings import embed_clicks
 from clicktrain.learning.pixels.click_windows import gather_windows
+from clicktrain.learning.pixels.examples import close_one_of
 from clicktrain.models.pixels.forest import MOST_EXAMPLES, thinned
 
 if TYPE_CHECKING:
@@ -106,4 +107,5 @@ def _embed(
         first += len(clicks)
         if len(mine):
             found.append((yield from embed_clicks(head, example, clicks.some(mine), stride)))
+        close_one_of(examples, example.source)
     return torch.cat(found)

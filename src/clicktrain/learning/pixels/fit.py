@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from clicktrain.images.statistics import measure
 from clicktrain.inference.pixels.constants import image_constants, own_scale
-from clicktrain.learning.pixels.examples import Example
+from clicktrain.learning.pixels.examples import Example, close_one_of
 from clicktrain.learning.pixels.extract import extract
 from clicktrain.learning.pixels.steps import train
 from clicktrain.models.pixels.fitted import PixelModel
@@ -98,6 +98,7 @@ def _measure_all(images: Sequence[ImageSource]) -> Generator[Progress, None, lis
         yield now
         statistics = yield from as_progress(now, measure(image))
         statistics.check_contrast(image.name)
+        close_one_of(images, image)
         found.append(statistics)
     return found
 
@@ -135,6 +136,7 @@ def _extract(
                 statistics, image, settings.network, trained_on=model.statistics, head=model.embedded
             )
             examples.append(Example(image, part, constants))
+            close_one_of(images, image)
     stride = settings.postprocess.output_stride
     return (yield from extract(model, examples, output_stride=stride, seed=seed))
 

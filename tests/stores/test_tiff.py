@@ -6,30 +6,33 @@ import os
 import numpy as np
 import pytest
 import tifffile
-from clicktrain.images.files import read_image
 
 from clicktrain.errors import StorageError
+from clicktrain.images.source import open_image
 from clicktrain.stores.tiff import write_tiff
+from tests.images.adapters import whole
 
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_classes_come_back_as_they_were(tmp_path, dtype):
-    classes = RNG.integers(1, 4, (33, 21)).astype(dtype)
-    write_tiff(tmp_path / "a.tif", classes, "YX")
-    file = read_image(tmp_path / "a.tif")
-    assert (file.axes, file.array.dtype) == ("YX", dtype)
-    np.testing.assert_array_equal(file.array, classes)
-
-
-@pytest.mark.parametrize("shape", [(2, 33, 21), (3, 33, 21), (4, 33, 21), (2, 1, 3), (5, 4, 4)])
-def test_probabilities_come_back_as_they_were(tmp_path, shape):
-    probabilities = RNG.random(shape, np.float32)
-    write_tiff(tmp_path / "a.tif", probabilities, "CYX")
-    file = read_image(tmp_path / "a.tif")
-    assert (file.axes, file.array.dtype) == ("CYX", np.float32)
-    np.testing.assert_array_equal(file.array, probabilities)
+@pytest.mark.parametrize(
+    ("axes", "shape"),
+    [
+        ("YX", (33, 21)),
+        *(("CYX", shape) for shape in [(2, 33, 21), (3, 33, 21), (4, 33, 21), (2, 1, 3), (5, 4, 4)]),
+        *(("ZYX", shape) for shape in [(3, 9, 4), (2, 9, 3)]),
+        *(("CZYX", shape) for shape in [(2, 3, 9, 4), (3, 4, 9, 3)]),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_what_is_written_comes_back_as_it_was(tmp_path, axes, shape, dtype):
+    values = (RNG.random(shape) * 99).astype(dtype)
+    write_tiff(tmp_path / "a.tif", values, axes)
+    source = open_image(tmp_path / "a.tif")
+    found = whole(source)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, values if "C" in axes else values[np.newaxis])
+    source.close()
 
 
 def test_file_is_plain_compressed_and_carries_what_it_is(tmp_path):

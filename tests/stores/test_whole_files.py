@@ -137,6 +137,16 @@ def test_make_folder_refuses_a_file(tmp_path):
         make_folder(tmp_path / "file" / "below")
 
 
+def test_make_folder_refuses_one_in_which_no_file_can_be_made(tmp_path, monkeypatch):
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(StorageError, match="there is no permission") as caught:
+        make_folder(tmp_path)
+    assert f"`{tmp_path}`" in str(caught.value)
+
+
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
