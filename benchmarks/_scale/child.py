@@ -13,7 +13,7 @@ from typing import Any
 import zarr
 
 from clicktrain.cli.app import main
-from clicktrain.images.source import StoredImage
+from clicktrain.images.stored import StoredImage
 from clicktrain.stores.ome_zarr import OmeZarrSink
 
 SECONDS = {"reading": 0.0, "writing": 0.0, "waiting": 0.0}

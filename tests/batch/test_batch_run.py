@@ -12,7 +12,8 @@ from clicktrain.config import ClassInfo
 from clicktrain.errors import CancelledError, ImageError, StorageError
 from clicktrain.geometry.region import Region
 from clicktrain.geometry.schedule import cut
-from clicktrain.images.source import StoredImage, open_image
+from clicktrain.images.source import open_image
+from clicktrain.images.stored import StoredImage
 from clicktrain.progress import Progress
 from clicktrain.stores.ome_zarr import OmeZarrSink
 from clicktrain.stores.tiff import TiffSink

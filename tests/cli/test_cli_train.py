@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from clicktrain import PixelClassifier
-from clicktrain.images.source import StoredImage
+from clicktrain.images.stored import StoredImage
 from tests.cli.conftest import halves
 from tests.images.adapters import ome_zarr
 

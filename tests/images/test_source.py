@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from clicktrain.errors import ImageError, StorageError
 from clicktrain.geometry.region import Region
-from clicktrain.images import source as source_module
+from clicktrain.images import chunks, stored
 from clicktrain.images.source import open_image
 from tests.images.adapters import COLOUR, COLOURS, GREY, GREYS, VOLUME, VOLUMES, ome_zarr, tiff, whole, zarr_array
 
@@ -49,10 +49,10 @@ BOXES = [
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks and cache so small that tiny images have many of them."""
-    monkeypatch.setattr(source_module, "_LEAST_BLOCK_PX", {2: (16, 16), 3: (2, 16, 16)})
-    monkeypatch.setattr(source_module, "_PASS_PX", {2: (20, 20), 3: (3, 20, 20)})
-    monkeypatch.setattr(source_module, "_PASS_AREA_PX", 2000)
-    monkeypatch.setattr(source_module, "_CACHE_BYTES", 3000)
+    monkeypatch.setattr(chunks, "_LEAST_BLOCK_PX", {2: (16, 16), 3: (2, 16, 16)})
+    monkeypatch.setattr(chunks, "_PASS_PX", {2: (20, 20), 3: (3, 20, 20)})
+    monkeypatch.setattr(chunks, "_PASS_AREA_PX", 2000)
+    monkeypatch.setattr(stored, "_CACHE_BYTES", 3000)
 
 
 def reflected(image: Any, region: Region) -> Any:
@@ -183,8 +183,8 @@ def test_of_a_dask_array_only_the_chunks_under_a_region_are_computed() -> None:
 
 
 def test_blocks_read_in_order_decode_no_chunk_twice() -> None:
-    for chunks in ((16, 16), (7, 62), (75, 62), (75, 3)):
-        stored = Counting(GREY, chunks)
+    for sides in ((16, 16), (7, 62), (75, 62), (75, 3)):
+        stored = Counting(GREY, sides)
         source = open_image(stored)
         for block in source.blocks():
             source.read(block)

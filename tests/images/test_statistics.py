@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from clicktrain import PixelClassifier
 from clicktrain.errors import ImageError
-from clicktrain.images import source as source_module
+from clicktrain.images import chunks
 from clicktrain.images import statistics as statistics_module
 from clicktrain.images.source import open_image
 from clicktrain.images.statistics import ImageStatistics, measure
@@ -51,7 +51,7 @@ def assert_right(found: ImageStatistics, image: Any, *, rtol: float = 1e-9) -> N
 def test_mean_covariance_and_range_are_those_of_the_whole_whatever_the_blocks(shape, sides, offset) -> None:
     image = np.random.default_rng(sum(shape)).normal(offset, 1000.0, shape)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source_module, "_PASS_PX", {2: sides})
+        patch.setattr(chunks, "_PASS_PX", {2: sides})
         assert_right(statistics_of(image, axes="CYX"), image)
 
 
@@ -86,7 +86,7 @@ def test_a_coarser_resolution_is_measured_as_long_as_it_has_four_million_pixels(
 
 
 def test_of_a_huge_image_blocks_all_over_it_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_module, "_PASS_PX", {2: (10, 10)})
+    monkeypatch.setattr(chunks, "_PASS_PX", {2: (10, 10)})
     monkeypatch.setattr(statistics_module, "_MOST_PX", 10_000)
     monkeypatch.setattr(statistics_module, "_SOME_PX", 2500)
     ramp = np.linspace(0, 1, 40_000).reshape(200, 200)

@@ -78,6 +78,10 @@ class Region:
             tuple(max(min(stop, n), 0) for stop, n in zip(self.stop, shape_px, strict=True)),
         )
 
+    def common(self, other: Region) -> Region:
+        """The part that two boxes, which touch, have in common."""
+        return Region(tuple(map(max, self.start, other.start)), tuple(map(min, self.stop, other.stop)))
+
     def within(self, outer: Region) -> tuple[slice, ...]:
         """The box as an index of an array that holds a larger box."""
         return tuple(

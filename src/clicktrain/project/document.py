@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.errors import ImageError
-from clicktrain.images.source import StoredImage, open_image
+from clicktrain.images.source import open_image
+from clicktrain.images.stored import StoredImage
 from clicktrain.project import edits
 from clicktrain.project.image_files import find_labelled
 from clicktrain.project.pixel_jobs import clicked_classes, clicked_like
