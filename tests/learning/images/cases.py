@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
-
 import numpy as np
 import torch
-from clicktrain.images.regions import LazyImage
 from torch import nn
 
 from clicktrain.config.images import ImagePreset, image_preset
 from clicktrain.geometry.patch_grid import plan_patch_grid
+from clicktrain.images.source import open_image
 from clicktrain.inference.images.patches import PatchReader
 from clicktrain.models.images.image_net import ImageNet, build_image_network
 from clicktrain.models.pixels.normalise import ChannelStatistics
@@ -43,14 +41,12 @@ def blobs(n: int, shape: tuple[int, int] = (48, 64), seed: int = 0):
     return images, ["square" if i % 2 else "nothing" for i in range(n)]
 
 
-@contextmanager
-def reader_of(*images, stride_px: int = PATCH_PX, axes: str | None = None):
+def reader_of(*images, stride_px: int = PATCH_PX, axes: str | None = None) -> PatchReader:
     """A reader of unscaled patches."""
-    with ExitStack() as stack:
-        regions = [stack.enter_context(LazyImage.of(image, axes, i).opened()) for i, image in enumerate(images)]
-        grids = [plan_patch_grid(each.shape_px, PATCH_PX, stride_px) for each in regions]
-        scales = [ChannelStatistics((0.0,) * each.n_channels, (1.0,) * each.n_channels) for each in regions]
-        yield PatchReader(regions, grids, scales)
+    sources = [open_image(image, axes=axes) for image in images]
+    grids = [plan_patch_grid(each.shape_px, PATCH_PX, stride_px) for each in sources]
+    scales = [ChannelStatistics((0.0,) * each.n_channels, (1.0,) * each.n_channels) for each in sources]
+    return PatchReader(sources, grids, scales)
 
 
 def run(steps):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from clicktrain.images.regions import LazyImage
 
+from clicktrain.images.source import open_image
 from clicktrain.inference.images.attribution import heat, log_odds
 from clicktrain.models.images.fitted import FittedImageModel, TrainingRecord
 from clicktrain.models.images.image_net import ImageNet
@@ -31,7 +31,7 @@ IMAGE = np.kron(MEANS, np.ones((PATCH_PX, PATCH_PX), np.float32))
 
 
 def heat_of(target, method: str):
-    return run(heat(model(), LazyImage.of(IMAGE, None, 0), target, method=method, chunk_patches=4))[1]
+    return run(heat(model(), open_image(IMAGE), target, method=method, chunk_patches=4))[1]
 
 
 def test_leaving_a_patch_out_takes_its_share_of_the_log_odds() -> None:
@@ -59,9 +59,10 @@ def test_by_the_gradient_all_patches_make_up_the_change_from_the_mean_code() -> 
     record = TrainingRecord((1, 1), 0, "", 1, 1, None)
     statistics = ChannelStatistics((0.0,), (1.0,))
     fitted = FittedImageModel(net, settings().network, ("no", "yes"), statistics, record)
-    image = LazyImage.of(noise(64, 48), None, 0)
+    image = open_image(noise(64, 48))
     found = run(heat(fitted, image, 1, method="gradient", chunk_patches=4))[1]
-    with reader_of(noise(64, 48)) as reader, torch.no_grad():
+    reader = reader_of(noise(64, 48))
+    with torch.no_grad():
         codes = net.encode(reader.read(reader.all_indices()).double()).T.reshape(1, -1, 4, 3)
         mask = torch.ones(1, 4, 3, dtype=torch.bool)
         mean = codes.mean(dim=(2, 3), keepdim=True).expand_as(codes)
