@@ -12,12 +12,14 @@ import torch
 from clicktrain.config import NetworkConfig, PostprocessConfig
 from clicktrain.images.source import open_image
 from clicktrain.inference.pixels.constants import ImageConstants, measure_constants
+from clicktrain.inference.pixels.stream import predict_image
 from clicktrain.models.pixels.fitted import PixelModel
 from clicktrain.models.pixels.forest import Forest
 from clicktrain.models.pixels.nets import PixelNet, build_network
 from clicktrain.models.pixels.normalise import ChannelStatistics
 from clicktrain.models.pixels.pretrained import CODE_CHANNELS, EmbeddedHead, Embedding
 from clicktrain.models.pixels.trunk import Trunk
+from clicktrain.stores.sinks import ArraySink
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -107,6 +109,14 @@ def config_of(model: PixelModel) -> NetworkConfig:
 def with_postprocess(model: PixelModel, **settings: Any) -> PixelModel:
     """The model with another postprocessing."""
     return replace(model, postprocess=PostprocessConfig(**settings))
+
+
+def whole(model: PixelModel, source: ImageSource, **options: Any) -> np.ndarray:
+    """The answer for an image, in which every pixel was written."""
+    sink = ArraySink(np.full((N_CLASSES, *source.shape_px), np.nan, np.float32))
+    drained(predict_image(model, source, config_of(model), sink, **options))
+    assert not np.isnan(sink.array).any()
+    return sink.array
 
 
 class WatchedSource:

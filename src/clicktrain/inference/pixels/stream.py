@@ -13,7 +13,7 @@ from clicktrain.errors import ClickTrainError, is_out_of_memory
 from clicktrain.geometry.region import Region
 from clicktrain.geometry.schedule import TileSchedule, even_tile
 from clicktrain.inference.pixels.constants import measure_constants, read_window
-from clicktrain.inference.pixels.postprocess import class_weights, weigh
+from clicktrain.inference.pixels.postprocess import class_weights, reach_px, weigh
 from clicktrain.inference.pixels.region import classify_window, region_to_read
 from clicktrain.progress import Progress, as_progress
 
@@ -36,6 +36,9 @@ _TILE_PX = {2: (512, 512), 3: (32, 128, 128)}
 LEAST_TILE_PX = {2: (16, 16), 3: (8, 16, 16)}
 # Features of a whole tile; images of many channels get smaller tiles.
 _FEATURE_BYTES = 1 << 28
+# What a tile takes beside these, about: copies of them, values as they are read and normalised, now and for the next
+# tile, and what the embedding keeps of every pixel that it sees.
+_FEATURE_COPIES, _VALUE_BYTES, _EMBEDDING_BYTES = 3, 16, 256
 # Of images up to this size the shares of the classes are those of all pixels; of larger ones those of squares all over
 # the image, so many along each axis and so wide.
 _WHOLE_PX = 1 << 22
@@ -93,21 +96,44 @@ def predict_image(
     elif whole.n_px <= _WHOLE_PX:
         yield from _predict_at_once(model, source, constants, tile, sink)
     else:
-        shares = yield from as_progress(begin, _shares_of_squares(model, source, constants))
+        shares = yield from as_progress(begin, _shares_of_squares(model, source, constants, tile))
         yield from _predict_tiles(model, source, _weighing(model, constants, shares), whole, tile, sink)
     yield Progress("predicting", 1, 1)
 
 
 def tile_shape(model: PixelModel, shape_px: Sequence[int], memory_bytes: int | None = None) -> tuple[int, ...]:
-    """Shape of the tiles that an image is cut into: the largest whose features are kept, as even as can be."""
-    sides = list(_TILE_PX[model.ndim])
+    """Shape of the tiles that an image is cut into: the largest that memory has room for, as even as can be.
 
-    def needed_bytes() -> int:
-        return 4 * model.net.feature_channels * math.prod(n + f for n, f in zip(sides, model.local_fov, strict=True))
+    Parameters
+    ----------
+    model : PixelModel
+    shape_px : sequence of int
+        Of the image.
+    memory_bytes : int, optional
+        What the work on a tile may take, about; tiles are never smaller than `LEAST_TILE_PX`.
+    """
+    sides, least = list(_TILE_PX[model.ndim]), LEAST_TILE_PX[model.ndim]
+    while _is_too_large(model, sides, memory_bytes):
+        longest = [side if side > low else 0 for side, low in zip(sides, least, strict=True)]
+        if not any(longest):
+            break
+        sides[longest.index(max(longest))] //= 2
+    return even_tile(shape_px, sides, least)
 
-    while needed_bytes() > _FEATURE_BYTES and max(sides) > min(LEAST_TILE_PX[model.ndim]):
-        sides[sides.index(max(sides))] //= 2
-    return even_tile(shape_px, sides, LEAST_TILE_PX[model.ndim])
+
+def _is_too_large(model: PixelModel, tile_px: Sequence[int], memory_bytes: int | None) -> bool:
+    around = reach_px(model.postprocess, model.relative_voxel_size)
+    blended = [side + 2 * reach for side, reach in zip(tile_px, around, strict=True)]
+    kept, seen = (
+        [side + fov for side, fov in zip(blended, fovs, strict=True)] for fovs in (model.local_fov, model.fov)
+    )
+    features = 4 * model.net.feature_channels * math.prod(kept)
+    if features > _FEATURE_BYTES:
+        return True
+    values = _VALUE_BYTES * model.net.stem.in_channels * math.prod(seen)
+    # Of a volume, slice by slice.
+    embedding = _EMBEDDING_BYTES * math.prod(seen[-2:]) if model.embedded is not None else 0
+    return memory_bytes is not None and _FEATURE_COPIES * features + values + embedding > memory_bytes
 
 
 def _predict_at_once(
@@ -147,8 +173,9 @@ def _predict_tiles(
             progress = Progress("predicting", round(schedule.fraction * total), total)
             yield progress
             try:
-                window = reader.read(now, schedule.after())
-                values = yield from as_progress(progress, classify_window(model, window, constants, now))
+                # Without a name, so that it is gone where memory runs out.
+                steps = classify_window(model, reader.read(now, schedule.after()), constants, now)
+                values = yield from as_progress(progress, steps)
             except (RuntimeError, MemoryError) as error:
                 _halve(schedule, now, error)
             else:
@@ -172,7 +199,7 @@ class _Reader:
     def __init__(self, model: PixelModel, source: ImageSource, constants: ImageConstants) -> None:
         self._model, self._source, self._constants = model, source, constants
         self._thread = ThreadPoolExecutor(1, "clicktrain-read")
-        self._ahead: tuple[Region, Future[ImageWindow]] | None = None
+        self._ahead: dict[Region, Future[ImageWindow]] = {}
 
     def __enter__(self) -> _Reader:
         return self
@@ -182,9 +209,12 @@ class _Reader:
 
     def read(self, tile: Region, following: Region | None) -> ImageWindow:
         """Return what is seen of a tile, and begin to read what will be seen of the following one."""
-        ahead = self._ahead
-        window = ahead[1].result() if ahead is not None and ahead[0] == tile else self._read(tile)
-        self._ahead = None if following is None else (following, self._thread.submit(self._read, following))
+        ahead = self._ahead.pop(tile, None)
+        # What was read for a tile that has been halved since takes memory, and is of no use.
+        self._ahead.clear()
+        window = self._read(tile) if ahead is None else ahead.result()
+        if following is not None:
+            self._ahead[following] = self._thread.submit(self._read, following)
         return window
 
     def _read(self, tile: Region) -> ImageWindow:
@@ -198,18 +228,25 @@ def _weighing(model: PixelModel, constants: ImageConstants, shares: Sequence[flo
 
 
 def _shares_of_squares(
-    model: PixelModel, source: ImageSource, constants: ImageConstants
-) -> Generator[None, None, list[float]]:
+    model: PixelModel, source: ImageSource, constants: ImageConstants, tile: Sequence[int]
+) -> Generator[Progress, None, list[float]]:
     """Mean probability of each class in squares all over a large image."""
-    total, n_px = np.zeros(len(model.classes)), 0
+    sums = _Sums(len(model.classes))
     for square in _squares(source.shape_px):
-        yield
-        window = read_window(source, constants, region_to_read(model, square, source.shape_px), model.device)
-        values = yield from classify_window(model, window, constants, square)
-        total += values.reshape(len(values), -1).sum(axis=1, dtype=np.float64)
-        n_px += square.n_px
-    shares: list[float] = (total / n_px).tolist()
+        yield from _predict_tiles(model, source, constants, square, tile, sums)
+    shares: list[float] = (sums.values / sums.n_px).tolist()
     return shares
+
+
+class _Sums:
+    """Sums of probabilities, class by class."""
+
+    def __init__(self, n_classes: int) -> None:
+        self.values, self.n_px = np.zeros(n_classes), 0
+
+    def write(self, region: Region, values: AnyArray) -> None:
+        self.values += values.reshape(len(values), -1).sum(axis=1, dtype=np.float64)
+        self.n_px += region.n_px
 
 
 def _squares(shape_px: Sequence[int]) -> Iterator[Region]:
