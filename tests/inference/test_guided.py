@@ -5,14 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from clicktrain.models.pixels.features import prepare
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from clicktrain.inference.pixels import guided_filter as guided
-from clicktrain.inference.pixels.guided_filter import GuidedFilter, guide_of, smooth_along_edges
-from clicktrain.models.pixels.normalise import ChannelStatistics
+from clicktrain.config import NetworkConfig
+from clicktrain.geometry.region import Region
+from clicktrain.images.source import open_image
+from clicktrain.inference.pixels.constants import measure_constants, read_window
+from clicktrain.inference.pixels.guided_filter import GuidedFilter, guide_values, smooth_along_edges
+from tests.pixel_models import drained
+
+CONFIG = NetworkConfig(sigmas_px=(1.0,), width=1, levels=1, members=1)
 
 
 def step_image(shape: tuple[int, ...]) -> np.ndarray:
@@ -29,18 +33,19 @@ def noisy_answer(truth: np.ndarray, noise: float) -> np.ndarray:
 
 
 def smoothed(
-    probabilities: np.ndarray, guide: np.ndarray, radius_px: int = 3, spacing_px: tuple[float, ...] = ()
+    probabilities: np.ndarray, guide: np.ndarray, radius_px: int = 3, voxel_size: tuple[float, ...] = ()
 ) -> np.ndarray:
     answer = probabilities.copy()
-    for _ in smooth_along_edges(answer, guide, radius_px, spacing_px or (1.0,) * guide.ndim):
-        pass
+    smooth_along_edges(answer, guide, radius_px, voxel_size or (1.0,) * guide.ndim)
     return answer
 
 
-def guide_to(*channels: np.ndarray, fov_px: int = 9) -> np.ndarray:
-    image = torch.from_numpy(np.stack(channels)).float()
-    prepared = prepare(image, ChannelStatistics.of(image), (fov_px,) * (image.ndim - 1))
-    return guide_of(prepared, (1.0,) * (image.ndim - 1))
+def guide_to(*channels: np.ndarray, margin_px: int = 4) -> np.ndarray:
+    shape = channels[0].shape
+    source, whole = open_image(np.stack(channels), axes="C" + "ZYX"[-len(shape) :]), Region.whole(shape)
+    constants = drained(measure_constants(source, CONFIG))
+    window = read_window(source, constants, whole.grown((margin_px,) * len(shape)), torch.device("cpu"))
+    return guide_values(window, constants.guide, whole, (1.0,) * len(shape))
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (6, 20, 30)])
@@ -68,20 +73,6 @@ def test_probabilities_stay_probabilities_whatever_the_order_of_the_classes(k: i
     np.testing.assert_allclose(smoothed(answer[order], guide, radius_px), result[order], atol=1e-4)
 
 
-@given(
-    st.lists(st.integers(1, 40), min_size=2, max_size=3), st.integers(0, 3), st.integers(1, 300),
-    st.sampled_from([0.5, 1.0, 3.0, np.inf]),
-)  # fmt: skip
-def test_strips_give_what_the_whole_gives(shape: list[int], radius_px: int, strip_px: int, distance: float) -> None:
-    rng = np.random.default_rng(0)
-    answer = rng.dirichlet(np.ones(3), size=shape).transpose(-1, *range(len(shape))).astype(np.float32)
-    guide, spacing_px = rng.normal(size=shape).astype(np.float32), (distance, *(1.0,) * (len(shape) - 1))
-    whole = smoothed(answer, guide, radius_px, spacing_px)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(guided, "_STRIP_PX", strip_px)
-        np.testing.assert_allclose(smoothed(answer, guide, radius_px, spacing_px), whole, atol=1e-4)
-
-
 def test_lines_in_the_guide_pass_unchanged_where_edges_are_strong() -> None:
     guide = 100 * np.random.default_rng(0).normal(size=(20, 20))
     np.testing.assert_allclose(GuidedFilter(guide, (2, 2))(3 * guide + 1), 3 * guide + 1, rtol=1e-3, atol=1e-2)
@@ -90,18 +81,26 @@ def test_lines_in_the_guide_pass_unchanged_where_edges_are_strong() -> None:
 def test_slices_that_have_nothing_to_do_with_each_other_are_smoothed_apart() -> None:
     answer = noisy_answer(step_image((3, 20, 30)) > 0, noise=1.5)
     guide = np.random.default_rng(1).normal(size=(3, 20, 30)).astype(np.float32)
-    together = smoothed(answer, guide, spacing_px=(np.inf, 1.0, 1.0))
+    together = smoothed(answer, guide, voxel_size=(np.inf, 1.0, 1.0))
     for number in range(3):
         np.testing.assert_allclose(together[:, number], smoothed(answer[:, number], guide[number]), atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(31, 44), (5, 20, 30)])
-@pytest.mark.parametrize("fov_px", [1, 8, 33])
-def test_the_guide_lies_on_the_image_whatever_the_field_of_view(shape: tuple[int, ...], fov_px: int) -> None:
+@pytest.mark.parametrize("margin_px", [0, 3, 16])
+def test_the_guide_lies_on_the_image_whatever_is_read_around_it(shape: tuple[int, ...], margin_px: int) -> None:
     image = gaussian_filter(np.random.default_rng(0).normal(size=shape), 2)
-    guide = guide_to(image, fov_px=fov_px)
+    guide = guide_to(image, margin_px=margin_px)
     assert guide.shape == shape
     assert abs(np.corrcoef(guide.ravel(), image.ravel())[0, 1]) > 0.9
+
+
+@pytest.mark.parametrize("shape", [(31, 44), (5, 20, 30)])
+def test_the_guide_has_mean_0_and_variance_1_but_for_its_finest_noise(shape: tuple[int, ...]) -> None:
+    image = 100 + 7 * gaussian_filter(np.random.default_rng(0).normal(size=shape), 3)
+    guide = guide_to(image, image / 2)
+    assert abs(guide.mean()) < 0.05
+    assert guide.std() == pytest.approx(1, abs=0.1)
 
 
 def test_one_bright_speck_does_not_make_a_thin_line_look_flat() -> None:
@@ -121,5 +120,5 @@ def test_edges_between_colours_of_the_same_brightness_are_seen() -> None:
     assert abs(np.corrcoef(guide.ravel(), step.ravel())[0, 1]) > 0.95
 
 
-def test_a_flat_image_is_a_flat_guide() -> None:
-    np.testing.assert_array_equal(guide_to(np.full((9, 11), 7.0), np.full((9, 11), 3.0)), 0)
+def test_flat_channels_are_a_flat_guide() -> None:
+    np.testing.assert_allclose(guide_to(np.full((9, 11), 7.0), np.full((9, 11), 3.0)), 0, atol=1e-6)

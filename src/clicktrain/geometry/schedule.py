@@ -25,8 +25,9 @@ def even_tile(shape_px: Sequence[int], tile_px: Sequence[int], multiple_px: Sequ
     multiple_px : sequence of int
         What the sides are kept multiples of, unless they are the output's.
     """
-    counts = [-(-n // tile) for n, tile in zip(shape_px, tile_px, strict=True)]
-    return tuple(min(n, m * -(-n // (count * m))) for n, count, m in zip(shape_px, counts, multiple_px, strict=True))
+    lengths = [max(1, n) for n in shape_px]
+    counts = [-(-n // tile) for n, tile in zip(lengths, tile_px, strict=True)]
+    return tuple(min(n, m * -(-n // (count * m))) for n, count, m in zip(lengths, counts, multiple_px, strict=True))
 
 
 def cut(region: Region, tile_px: Sequence[int]) -> list[Region]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from torch import nn
@@ -43,17 +41,12 @@ def blobs(n: int, shape: tuple[int, int] = (48, 64), seed: int = 0):
     return images, ["square" if i % 2 else "nothing" for i in range(n)]
 
 
-@contextmanager
-def reader_of(*images, stride_px: int = PATCH_PX, axes: str | None = None):
+def reader_of(*images, stride_px: int = PATCH_PX, axes: str | None = None) -> PatchReader:
     """A reader of unscaled patches."""
     sources = [open_image(image, axes=axes) for image in images]
     grids = [plan_patch_grid(each.shape_px, PATCH_PX, stride_px) for each in sources]
     scales = [ChannelStatistics((0.0,) * each.n_channels, (1.0,) * each.n_channels) for each in sources]
-    try:
-        yield PatchReader(sources, grids, scales)
-    finally:
-        for each in sources:
-            each.close()
+    return PatchReader(sources, grids, scales)
 
 
 def run(steps):

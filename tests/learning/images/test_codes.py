@@ -12,12 +12,12 @@ from tests.learning.images.cases import PATCH_PX, MeanEncoder, network, noise, r
 
 
 def filled(net, *images, chunk: int = 4, stride_px: int = PATCH_PX):
-    with reader_of(*images, stride_px=stride_px) as reader:
-        codes = CodeGrids.empty(net, reader.grids)
-        chunks = in_chunks(reader.all_indices(), chunk)
-        for _ in fill(net, codes, chunks, map(reader.read, chunks)):
-            pass
-        return codes
+    reader = reader_of(*images, stride_px=stride_px)
+    codes = CodeGrids.empty(net, reader.grids)
+    chunks = in_chunks(reader.all_indices(), chunk)
+    for _ in fill(net, codes, chunks, map(reader.read, chunks)):
+        pass
+    return codes
 
 
 def mean_net() -> ImageNet:
@@ -27,8 +27,8 @@ def mean_net() -> ImageNet:
 @pytest.mark.parametrize("stride_px", [PATCH_PX, 8, 5])
 def test_one_bright_patch_lights_the_same_cell(stride_px: int) -> None:
     shape = (40, 72)
-    with reader_of(np.zeros(shape, np.float32), stride_px=stride_px) as reader:
-        (grid,) = reader.grids
+    reader = reader_of(np.zeros(shape, np.float32), stride_px=stride_px)
+    (grid,) = reader.grids
     for index in range(len(grid)):
         image = np.zeros(shape, np.float32)
         y, x = grid.corner_px(index)
@@ -71,5 +71,5 @@ def test_gradient_reaches_fresh_codes_alone() -> None:
 
 def test_z_grows_with_the_cells_and_not_with_the_pixels() -> None:
     net = network()
-    with reader_of(np.broadcast_to(np.float32(0), (16 * 300, 16 * 200))) as reader:
-        assert CodeGrids.empty(net, reader.grids).values.numel() == net.code_channels * 300 * 200
+    reader = reader_of(np.broadcast_to(np.float32(0), (16 * 300, 16 * 200)))
+    assert CodeGrids.empty(net, reader.grids).values.numel() == net.code_channels * 300 * 200

@@ -61,7 +61,8 @@ def test_by_the_gradient_all_patches_make_up_the_change_from_the_mean_code() -> 
     fitted = FittedImageModel(net, settings().network, ("no", "yes"), statistics, record)
     image = open_image(noise(64, 48))
     found = run(heat(fitted, image, 1, method="gradient", chunk_patches=4))[1]
-    with reader_of(noise(64, 48)) as reader, torch.no_grad():
+    reader = reader_of(noise(64, 48))
+    with torch.no_grad():
         codes = net.encode(reader.read(reader.all_indices()).double()).T.reshape(1, -1, 4, 3)
         mask = torch.ones(1, 4, 3, dtype=torch.bool)
         mean = codes.mean(dim=(2, 3), keepdim=True).expand_as(codes)

@@ -36,10 +36,8 @@ def gradients(net):
 
 def patchgd(net, images, step, place=(0, 0, 0), **changes):
     net.zero_grad()
-    with reader_of(*images) as reader:
-        return run(
-            train_on_batch(net, reader, Targets(TARGETS, WEIGHTS), settings(**changes).training, step, place=place)
-        )
+    reader = reader_of(*images)
+    return run(train_on_batch(net, reader, Targets(TARGETS, WEIGHTS), settings(**changes).training, step, place=place))
 
 
 def patchgd_gradients(net, images, **changes):
@@ -92,8 +90,8 @@ def test_without_the_factor_the_encoder_would_get_the_gradient_divided_by_the_in
 @pytest.mark.parametrize("changes", [{"step_every": 1}, {"step_every": 2}, {"inner_steps": 2}], ids=str)
 def test_the_encoder_gradient_of_a_step_is_an_unbiased_estimate(monkeypatch, changes) -> None:
     net = network()
-    with reader_of(*SAME) as reader:
-        rounds = plan_steps(reader.grids, settings(sampling=0.25).training, generator(0))
+    reader = reader_of(*SAME)
+    rounds = plan_steps(reader.grids, settings(sampling=0.25).training, generator(0))
     # Two orders in which every patch comes as often as any other in each of the places.
     n = settings(sampling=0.25, **changes).training.n_inner_steps
     found = []
@@ -125,37 +123,33 @@ def test_gradients_of_an_incomplete_last_group_are_followed_too(step_every: int,
 @pytest.mark.parametrize("sampling", [1.0, 0.5, 0.3, 0.25, 0.2, 1 / 12])
 @pytest.mark.parametrize("images", [SAME, DIFFERENT], ids=["same sizes", "different sizes"])
 def test_every_patch_is_taken_exactly_once(images, sampling: float) -> None:
-    with reader_of(*images) as reader:
-        steps = plan_steps(reader.grids, settings(sampling=sampling).training, generator(0))
-        taken = [index for indices in steps for index in indices]
-        assert sorted(taken) == reader.all_indices()
+    reader = reader_of(*images)
+    steps = plan_steps(reader.grids, settings(sampling=sampling).training, generator(0))
+    taken = [index for indices in steps for index in indices]
+    assert sorted(taken) == reader.all_indices()
 
 
 def test_images_of_one_size_get_the_same_positions() -> None:
-    with reader_of(*SAME) as reader:
-        for indices in plan_steps(reader.grids, settings(sampling=0.25).training, generator(0)):
-            assert [patch for image, patch in indices if image == 0] == [
-                patch for image, patch in indices if image == 1
-            ]
+    reader = reader_of(*SAME)
+    for indices in plan_steps(reader.grids, settings(sampling=0.25).training, generator(0)):
+        assert [patch for image, patch in indices if image == 0] == [patch for image, patch in indices if image == 1]
 
 
 def test_another_place_in_the_training_gets_another_order() -> None:
-    with reader_of(*SAME) as reader:
-        config = settings(sampling=0.25).training
-        assert plan_steps(reader.grids, config, generator(0, 1)) != plan_steps(reader.grids, config, generator(0, 2))
+    reader = reader_of(*SAME)
+    config = settings(sampling=0.25).training
+    assert plan_steps(reader.grids, config, generator(0, 1)) != plan_steps(reader.grids, config, generator(0, 2))
 
 
 @pytest.mark.parametrize("chunk_patches", [1, 5, 100])
 def test_no_more_patches_than_an_inner_step_takes_are_read_at_once(monkeypatch, chunk_patches: int) -> None:
     sizes: list[int] = []
     net = network()
-    with reader_of(*SAME) as reader:
-        read = type(reader).read
-        monkeypatch.setattr(
-            type(reader), "read", lambda self, indices: sizes.append(len(indices)) or read(self, indices)
-        )
-        config = settings(sampling=0.25, chunk_patches=chunk_patches).training
-        run(train_on_batch(net, reader, Targets(TARGETS, WEIGHTS), config, net.zero_grad, place=(0,)))
+    reader = reader_of(*SAME)
+    read = type(reader).read
+    monkeypatch.setattr(type(reader), "read", lambda self, indices: sizes.append(len(indices)) or read(self, indices))
+    config = settings(sampling=0.25, chunk_patches=chunk_patches).training
+    run(train_on_batch(net, reader, Targets(TARGETS, WEIGHTS), config, net.zero_grad, place=(0,)))
     # Filled, then encoded again, but for what the first inner step encodes anyway.
     assert sum(sizes) == 2 * 24 - 6
     assert max(sizes) == 6
@@ -170,10 +164,10 @@ def test_dropout_and_order_depend_on_the_place_alone() -> None:
 
 def test_closing_in_the_middle_stops_the_reading(monkeypatch) -> None:
     net = network()
-    with reader_of(*SAME) as reader:
-        config = settings(sampling=1 / 12, chunk_patches=1).training
-        steps = train_on_batch(net, reader, Targets(TARGETS, WEIGHTS), config, net.zero_grad, place=(0,))
-        next(steps)
-        steps.close()
+    reader = reader_of(*SAME)
+    config = settings(sampling=1 / 12, chunk_patches=1).training
+    steps = train_on_batch(net, reader, Targets(TARGETS, WEIGHTS), config, net.zero_grad, place=(0,))
+    next(steps)
+    steps.close()
     assert all(parameter.grad is None for parameter in net.parameters())
     assert np.isfinite(net.encoder.to_code.weight.detach().numpy()).all()

@@ -24,18 +24,18 @@ def put_together(reader: PatchReader, image: int):
 @pytest.mark.parametrize("turn", TURNS, ids=str)
 def test_a_turned_image_is_cut_as_if_it_had_been_turned_before(turn: Dihedral) -> None:
     image = noise(3, 48, 80)
-    with reader_of(image, noise(3, 16, 16), axes="CYX") as reader:
-        turned = reader.turned([turn, TURNS[0]])
-        np.testing.assert_array_equal(put_together(turned, 0), turn.applied(image))
-        np.testing.assert_array_equal(put_together(turned, 1), put_together(reader, 1))
+    reader = reader_of(image, noise(3, 16, 16), axes="CYX")
+    turned = reader.turned([turn, TURNS[0]])
+    np.testing.assert_array_equal(put_together(turned, 0), turn.applied(image))
+    np.testing.assert_array_equal(put_together(turned, 1), put_together(reader, 1))
 
 
 @pytest.mark.parametrize("turn", TURNS, ids=str)
 def test_turned_patches_are_the_same_where_they_overlap_unevenly(turn: Dihedral) -> None:
-    with reader_of(noise(50, 39), stride_px=13) as reader:
-        kept = {patch.tobytes() for patch in reader.read(reader.all_indices()).numpy()}
-        turned = reader.turned([turn])
-        back = turned.read(turned.all_indices()).numpy()
+    reader = reader_of(noise(50, 39), stride_px=13)
+    kept = {patch.tobytes() for patch in reader.read(reader.all_indices()).numpy()}
+    turned = reader.turned([turn])
+    back = turned.read(turned.all_indices()).numpy()
     undone = [np.ascontiguousarray(_undone(turn, patch)) for patch in back]
     assert {patch.tobytes() for patch in undone} == kept
 
@@ -52,9 +52,9 @@ def test_all_eight_turns_are_drawn() -> None:
 def test_intensities_are_scaled_by_channel_and_flat_channels_become_0() -> None:
     image = noise(2, 16, 32)
     image[1] = 7
-    with reader_of(image, axes="CYX") as reader:
-        scaled = PatchReader(reader.images, reader.grids, [ChannelStatistics((1.0, 7.0), (2.0, 0.0))])
-        patches = scaled.read(scaled.all_indices()).numpy()
+    reader = reader_of(image, axes="CYX")
+    scaled = PatchReader(reader.images, reader.grids, [ChannelStatistics((1.0, 7.0), (2.0, 0.0))])
+    patches = scaled.read(scaled.all_indices()).numpy()
     np.testing.assert_allclose(patches[1, 0], (image[0, :, 16:] - 1) / 2, rtol=1e-6)
     assert (patches[:, 1] == 0).all()
 

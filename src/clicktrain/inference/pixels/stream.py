@@ -96,7 +96,7 @@ def predict_image(
     elif whole.n_px <= _WHOLE_PX:
         yield from _predict_at_once(model, source, constants, tile, sink)
     else:
-        shares = yield from as_progress(begin, _shares_of_squares(model, source, constants))
+        shares = yield from as_progress(begin, _shares_of_squares(model, source, constants, tile))
         yield from _predict_tiles(model, source, _weighing(model, constants, shares), whole, tile, sink)
     yield Progress("predicting", 1, 1)
 
@@ -166,8 +166,9 @@ def _predict_tiles(
             progress = Progress("predicting", round(schedule.fraction * total), total)
             yield progress
             try:
-                window = reader.read(now, schedule.after())
-                values = yield from as_progress(progress, classify_window(model, window, constants, now))
+                # Without a name, so that it is gone where memory runs out.
+                steps = classify_window(model, reader.read(now, schedule.after()), constants, now)
+                values = yield from as_progress(progress, steps)
             except (RuntimeError, MemoryError) as error:
                 _halve(schedule, now, error)
             else:
@@ -191,7 +192,7 @@ class _Reader:
     def __init__(self, model: PixelModel, source: ImageSource, constants: ImageConstants) -> None:
         self._model, self._source, self._constants = model, source, constants
         self._thread = ThreadPoolExecutor(1, "clicktrain-read")
-        self._ahead: tuple[Region, Future[ImageWindow]] | None = None
+        self._ahead: dict[Region, Future[ImageWindow]] = {}
 
     def __enter__(self) -> _Reader:
         return self
@@ -201,9 +202,12 @@ class _Reader:
 
     def read(self, tile: Region, following: Region | None) -> ImageWindow:
         """Return what is seen of a tile, and begin to read what will be seen of the following one."""
-        ahead = self._ahead
-        window = ahead[1].result() if ahead is not None and ahead[0] == tile else self._read(tile)
-        self._ahead = None if following is None else (following, self._thread.submit(self._read, following))
+        ahead = self._ahead.pop(tile, None)
+        # What was read for a tile that has been halved since takes memory, and is of no use.
+        self._ahead.clear()
+        window = self._read(tile) if ahead is None else ahead.result()
+        if following is not None:
+            self._ahead[following] = self._thread.submit(self._read, following)
         return window
 
     def _read(self, tile: Region) -> ImageWindow:
@@ -217,18 +221,25 @@ def _weighing(model: PixelModel, constants: ImageConstants, shares: Sequence[flo
 
 
 def _shares_of_squares(
-    model: PixelModel, source: ImageSource, constants: ImageConstants
-) -> Generator[None, None, list[float]]:
+    model: PixelModel, source: ImageSource, constants: ImageConstants, tile: Sequence[int]
+) -> Generator[Progress, None, list[float]]:
     """Mean probability of each class in squares all over a large image."""
-    total, n_px = np.zeros(len(model.classes)), 0
+    sums = _Sums(len(model.classes))
     for square in _squares(source.shape_px):
-        yield
-        window = read_window(source, constants, region_to_read(model, square, source.shape_px), model.device)
-        values = yield from classify_window(model, window, constants, square)
-        total += values.reshape(len(values), -1).sum(axis=1, dtype=np.float64)
-        n_px += square.n_px
-    shares: list[float] = (total / n_px).tolist()
+        yield from _predict_tiles(model, source, constants, square, tile, sums)
+    shares: list[float] = (sums.values / sums.n_px).tolist()
     return shares
+
+
+class _Sums:
+    """Sums of probabilities, class by class."""
+
+    def __init__(self, n_classes: int) -> None:
+        self.values, self.n_px = np.zeros(n_classes), 0
+
+    def write(self, region: Region, values: AnyArray) -> None:
+        self.values += values.reshape(len(values), -1).sum(axis=1, dtype=np.float64)
+        self.n_px += region.n_px
 
 
 def _squares(shape_px: Sequence[int]) -> Iterator[Region]:

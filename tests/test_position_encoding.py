@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 import pytest
 import torch
 from _organ import organ_section
-from clicktrain.inference.pixels.predict import predict_tiles
-from clicktrain.models.pixels.overview import overview_of
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clicktrain import PixelClassifier
 from clicktrain.annotations.clicks import Clicks
-from clicktrain.api import pixels
-from clicktrain.api.inputs import image_tensor
-from clicktrain.config import preset
+from clicktrain.config import NetworkConfig, preset
 from clicktrain.errors import ClickTrainError
-from clicktrain.inference.pixels import predict
+from clicktrain.images.source import open_image
+from clicktrain.inference.pixels import constants
+from clicktrain.inference.pixels.constants import measure_constants
+from clicktrain.models.pixels.position_codes import PositionCodes
 from clicktrain.models.pixels.pretrained import EmbeddedHead
+from tests.pixel_models import drained
 from tests.textures import strokes, two_textures, two_textures_in_depth
 
 CPU = torch.device("cpu")
@@ -57,7 +61,7 @@ def test_layers_that_look_alike_are_told_apart_by_where_they_lie(organ, drawn):
     assert accuracy(told, *elsewhere) > accuracy(local, *elsewhere) + 0.1
 
 
-def test_a_first_look_knows_it_as_well(organ, drawn):
+def test_an_embedding_knows_it_as_well(organ, drawn):
     clicks = Clicks.of(drawn, organ[1].shape)
     right = {}
     for position_encoding in (False, True):
@@ -67,44 +71,31 @@ def test_a_first_look_knows_it_as_well(organ, drawn):
 
 
 @pytest.fixture(scope="module")
-def told() -> tuple[PixelClassifier, np.ndarray]:
+def fitted() -> tuple[PixelClassifier, np.ndarray]:
     image, truth = two_textures(160)
     return fast(True).fit(image, strokes(truth)), image
 
 
-def test_the_answer_does_not_depend_on_the_tiles(told, monkeypatch):
-    classifier, image = told
-    monkeypatch.setitem(predict._PART_PX, 2, (61, 53))
-    tensor = image_tensor(image, None, CPU)
-    statistics = pixels.used_statistics(tensor, classifier._model.statistics, classifier._settings)
-    answers = [
-        pixels.run_to_end(predict_tiles(classifier._model, tensor, statistics, tile_px=tile_px), None)
-        for tile_px in ((160, 160), (48, 56))
-    ]
-    np.testing.assert_allclose(answers[0], answers[1], atol=2e-5)
-
-
-def test_a_saved_model_gives_the_same_answer(told, tmp_path):
-    classifier, image = told
+def test_a_saved_model_gives_the_same_answer(fitted, tmp_path):
+    classifier, image = fitted
     classifier.save(tmp_path / "model.clicktrain")
     again = PixelClassifier.load(tmp_path / "model.clicktrain")
     assert again.position_encoding
     np.testing.assert_array_equal(again.predict_proba(image), classifier.predict_proba(image))
 
 
-def test_going_on_keeps_it(told):
-    image, truth = told[1], two_textures(160)[1]
-    again = fast(True).fit(image, strokes(truth))
-    again.continue_fit(image, strokes(truth, rows=(20, 60, 100)))
+def test_going_on_keeps_it(fitted):
+    image, truth = fitted[1], two_textures(160)[1]
+    again = copy(fitted[0]).continue_fit(image, strokes(truth, rows=(20, 60, 100)))
     assert again.summary().architecture.position_encoding
     assert (again.predict(image) == truth).mean() > 0.9
 
 
 def test_without_it_nothing_is_looked_at_and_nothing_is_larger(monkeypatch):
     def never(*arguments: object) -> None:
-        raise AssertionError("an overview was made")
+        raise AssertionError("codes were made")
 
-    monkeypatch.setattr("clicktrain.models.pixels.fitted.overview_of", never)
+    monkeypatch.setattr(constants, "_position_codes", never)
     image, truth = two_textures(96)
     model = fast(False).fit(image, strokes(truth))
     model.predict(image)
@@ -112,37 +103,52 @@ def test_without_it_nothing_is_looked_at_and_nothing_is_larger(monkeypatch):
     assert model._model.embedded.coefficients.shape[1] == 48 + 1
 
 
-class TestOverview:
+class TestCodes:
     """Codes on a coarse grid, read off at pixels."""
 
-    @pytest.fixture
-    def overview(self):
-        image = torch.from_numpy(organ_section(0, side_px=300)[0][:, :210].astype(np.float32))[None]
-        return overview_of(image, EmbeddedHead.packaged(CPU))
+    CODES = PositionCodes(torch.randn(1, 5, 13, 9, generator=torch.Generator().manual_seed(0)), (300, 210))
 
-    def test_the_grid_has_the_proportions_of_the_image(self, overview):
-        assert overview.codes.shape == (1, 48, 93, 65)
+    @given(st.tuples(st.integers(-12, 330), st.integers(-12, 250)), st.tuples(st.integers(1, 40), st.integers(1, 40)))
+    def test_a_pixel_has_the_same_codes_in_every_region(self, start, shape):
+        whole = self.CODES.region((-12, -12), (390, 310))
+        rows, columns = (slice(first + 12, first + 12 + n) for first, n in zip(start, shape, strict=True))
+        assert torch.equal(self.CODES.region(start, shape), whole[:, :, rows, columns])
+        second = self.CODES.region(start, [-(-n // 2) for n in shape], stride=2)
+        assert torch.equal(second, whole[:, :, rows, columns][:, :, ::2, ::2])
 
-    @pytest.mark.parametrize(("origin", "size"), [((0, 0), (7, 9)), ((130, 77), (64, 32)), ((-9, 190), (40, 50))])
-    def test_a_pixel_has_the_same_codes_in_every_region(self, overview, origin, size):
-        whole = overview.region((-10, -10), (330, 260))
-        rows, columns = (slice(first + 10, first + 10 + n) for first, n in zip(origin, size, strict=True))
-        assert torch.equal(overview.region(origin, size), whole[:, :, rows, columns])
-
-    def test_single_pixels_have_the_codes_of_their_regions(self, overview):
+    def test_single_pixels_have_the_codes_of_their_regions(self):
         places = torch.tensor([[0, 0], [299, 209], [17, 100], [17, 3], [200, 100]])
-        whole = overview.region((0, 0), (300, 210))[0]
-        torch.testing.assert_close(overview.at(places), whole[:, places[:, 0], places[:, 1]].T)
+        whole = self.CODES.region((0, 0), (300, 210))[0]
+        torch.testing.assert_close(self.CODES.at(places), whole[:, places[:, 0], places[:, 1]].T)
 
-    def test_it_interpolates_as_torch_does(self, overview):
-        expected = torch.nn.functional.interpolate(overview.codes, (300, 210), mode="bilinear", align_corners=False)
-        torch.testing.assert_close(overview.region((0, 0), (300, 210)), expected, atol=1e-4, rtol=1e-4)
+    def test_they_are_interpolated_as_torch_does(self):
+        expected = torch.nn.functional.interpolate(self.CODES.codes, (300, 210), mode="bilinear", align_corners=False)
+        torch.testing.assert_close(self.CODES.region((0, 0), (300, 210)), expected, atol=1e-4, rtol=1e-4)
 
-    def test_a_small_image_is_not_enlarged(self):
-        assert overview_of(torch.rand(2, 9, 5), EmbeddedHead.packaged(CPU)).codes.shape == (1, 48, 9, 5)
 
-    def test_a_strip_keeps_one_row(self):
-        assert overview_of(torch.rand(1, 1, 4000), EmbeddedHead.packaged(CPU)).codes.shape == (1, 48, 1, 93)
+def codes_of(*levels: np.ndarray) -> PositionCodes:
+    config = NetworkConfig(sigmas_px=(1.0,), width=1, levels=1, members=1, pretrained=True, position_encoding=True)
+    source = open_image(levels, axes="CYX", multiscale=True)
+    return drained(measure_constants(source, config, head=EmbeddedHead.packaged(CPU))).codes
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("shape_px", "grid"), [((300, 210), (93, 65)), ((9, 5), (9, 5)), ((1, 4000), (1, 93)), ((2, 2), (2, 2))]
+)
+def test_the_grid_has_the_proportions_of_the_image_and_a_small_one_is_not_enlarged(shape_px, grid):
+    codes = codes_of(noise(2, *shape_px))
+    assert codes.codes.shape == (1, 48, *grid)
+    assert codes.shape_px == shape_px
+
+
+def test_a_coarser_resolution_gives_the_codes_of_the_whole():
+    image = noise(1, 744, 744) + np.linspace(0, 20, 744, dtype=np.float32)
+    halves = image.reshape(1, 372, 2, 372, 2).mean(axis=(2, 4))
+    torch.testing.assert_close(codes_of(image, halves).codes, codes_of(image).codes, atol=1e-3, rtol=1e-3)
 
 
 def test_volumes_are_refused():
@@ -151,10 +157,9 @@ def test_volumes_are_refused():
         fast(True).fit(volume, truth, axes="ZYX")
 
 
-@pytest.mark.parametrize("options", [{"pretrained": False, "position_encoding": True}])
-def test_a_context_that_cannot_be_had_is_refused(options):
+def test_it_cannot_be_had_without_the_pretrained_part():
     with pytest.raises(ClickTrainError, match="position_encoding must be"):
-        PixelClassifier(**options)
+        PixelClassifier(pretrained=False, position_encoding=True)
 
 
 def test_settings_of_ones_own_may_have_it():

@@ -1,0 +1,84 @@
+"""What is learned from is read around the clicks alone, and is what the whole image shows there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from clicktrain.annotations.clicks import Clicks
+from clicktrain.geometry.region import Region
+from clicktrain.inference.pixels.constants import read_window
+from clicktrain.learning.pixels import click_windows
+from clicktrain.learning.pixels.click_windows import gather_windows
+from clicktrain.learning.pixels.examples import Example
+from clicktrain.models.pixels.window import stem_features
+from tests.pixel_models import BOTH, LOCAL, constants_of, drained, noise_source, pixel_model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clicktrain.models.pixels.fitted import PixelModel
+
+FLAT = ((330, 150), [[0, 0], [329, 149], [64, 63], [65, 64], [200, 10], [300, 140], [1, 149]])
+DEEP = ((20, 60, 70), [[0, 0, 0], [19, 59, 69], [8, 24, 24], [7, 23, 23], [10, 50, 1]])
+
+
+def example(model: PixelModel, shape_px: tuple[int, ...], points: list[list[int]], seed: int = 0) -> Example:
+    """Clicks of alternating classes in an image of noise."""
+    source = noise_source(*shape_px, seed=seed)
+    classes = [1 + number % 2 for number in range(len(points))]
+    return Example(source, Clicks.from_points(points, classes, shape_px), constants_of(model, source))
+
+
+def features_of(model: PixelModel, image: Example) -> Tensor:
+    """Features of a whole image, with what the local network sees around it."""
+    needed = Region.whole(image.source.shape_px).seen_by(model.local_fov)
+    seen = needed.seen_by(model.net.stem.exact_fov)
+    with torch.no_grad():
+        return stem_features(model.net, read_window(image.source, image.constants, seen, model.device), needed)[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        (pixel_model(LOCAL), FLAT),
+        (pixel_model(BOTH, position_encoding=True), FLAT),
+        (pixel_model(LOCAL, ndim=3, anisotropy=2.5), DEEP),
+        (pixel_model(LOCAL), ((3, 5), [[0, 4], [2, 0]])),
+    ],
+    ids=["image", "position encoding", "volume", "smaller than a window"],
+)
+def test_windows_hold_the_features_of_the_whole_image(
+    model: PixelModel, place: tuple[tuple[int, ...], list[list[int]]]
+) -> None:
+    examples = [example(model, *place, seed=seed) for seed in (0, 1)]
+    found = drained(gather_windows(model, examples, seed=0))
+    points = place[1]
+    assert found.classes.tolist() == [1 + number % 2 for number in range(len(points))] * 2
+    assert found.numbers.tolist() == list(range(2 * len(points)))
+    features = [features_of(model, one) for one in examples]
+    centres = found.at_clicks(model.local_fov)
+    for number, (window, *corner) in enumerate(found.positions.tolist()):
+        image, point = features[number // len(points)], points[number % len(points)]
+        patch, there = (
+            tuple(slice(first, first + side) for first, side in zip(start, model.local_fov, strict=True))
+            for start in (corner, point)
+        )
+        expected = image[(slice(None), *there)]
+        torch.testing.assert_close(found.windows[(window, slice(None), *patch)], expected, atol=1e-5, rtol=1e-4)
+        middle = tuple(side // 2 for side in model.local_fov)
+        torch.testing.assert_close(centres[number], expected[(slice(None), *middle)], atol=1e-5, rtol=1e-4)
+
+
+def test_many_images_in_little_memory_keep_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(click_windows, "_MOST_BYTES", 1)
+    model = pixel_model(LOCAL)
+    examples = [example(model, (20, 150), [[5, 5], [6, 140]], seed) for seed in range(3)]
+    found = drained(gather_windows(model, examples, seed=0))
+    assert sorted(found.classes.tolist()) == [1, 2]
+    assert len(found.windows) == 2
+    kept = np.concatenate([one.clicks.classes for one in examples])[found.numbers]
+    assert kept.tolist() == found.classes.tolist()
