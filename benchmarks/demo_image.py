@@ -26,11 +26,11 @@ def measure(repeats: int) -> dict[str, float]:
         predicted = time.perf_counter()
         model.continue_fit(sample.image, sample.clicks)
         went_on = time.perf_counter()
-        look = model.look(sample.image)
-        looked = time.perf_counter()
-        look.predict_proba(sample.clicks)
+        embedding = model.embed(sample.image)
+        embedded = time.perf_counter()
+        embedding.segment(sample.clicks)
         answered = time.perf_counter()
-        rows.append((fitted - start, predicted - fitted, went_on - predicted, looked - went_on, answered - looked))
+        rows.append((fitted - start, predicted - fitted, went_on - predicted, embedded - went_on, answered - embedded))
     # The first round pays for loading libraries and is left out.
     fit_s, predict_s, more_s, look_s, answer_s = (median(column) for column in zip(*rows[1:], strict=True))
     held_back = sample.held_back

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from clicktrain.images.regions import LazyImage
+from clicktrain.images.source import open_image
 from clicktrain.inference.images.inspection import inspect_image, pooled_statistics
 from clicktrain.inference.images.patches import opened
 from clicktrain.inference.images.predict import score_image
@@ -40,8 +40,7 @@ class Trained(NamedTuple):
 
 def training_set(images: Sequence[object], targets: Tensor, config: ImageNetworkConfig, n_classes: int) -> TrainingSet:
     """Arrays or paths as what the library's training takes; targets are class indices."""
-    lazy = [LazyImage.of(image, "YX", i) for i, image in enumerate(images)]
-    inspected = [run_to_end(inspect_image(each, config), None) for each in lazy]
+    inspected = [run_to_end(inspect_image(open_image(image, axes="YX"), config), None) for image in images]
     scales = [pooled_statistics(inspected)] * len(inspected)
     return TrainingSet(inspected, scales, targets, torch.ones(n_classes), range(len(inspected)), [])
 
