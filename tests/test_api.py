@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
+import zarr
 
 from clicktrain import Clicks, PixelClassifier, Progress
 from clicktrain.config import ClassInfo, PostprocessConfig, Preset, preset
@@ -17,11 +20,16 @@ from clicktrain.errors import (
     NotFittedError,
     StorageError,
 )
+from clicktrain.inference.pixels import stream
 from clicktrain.models.files import pack
+from clicktrain.stores.sinks import ArraySink
 from tests.textures import strokes, two_textures
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from clicktrain.geometry.region import Region
 
 IMAGE, TRUTH = two_textures()
 LABELS = strokes(TRUTH)
@@ -194,7 +202,81 @@ def test_a_cancelled_training_leaves_everything_as_it_was(brief_fitted: PixelCla
     assert brief_fitted.summary() == summary
 
 
+@pytest.mark.parametrize("stop_at", [0, 3, 8])
+def test_a_cancelled_prediction_leaves_everything_as_it_was(fitted: PixelClassifier, stop_at: int) -> None:
+    before, summary, weights = fitted.predict_proba(IMAGE), fitted.summary(), pack(fitted.summary(), {})
+    calls = count()
+
+    def stop(_: Progress) -> None:
+        if next(calls) >= stop_at:
+            raise CancelledError("stopped")
+
+    with pytest.raises(CancelledError):
+        fitted.predict_proba(IMAGE, progress=stop)
+    assert next(calls) == stop_at + 1
+    np.testing.assert_array_equal(fitted.predict_proba(IMAGE), before)
+    assert (fitted.summary(), pack(fitted.summary(), {})) == (summary, weights)
+
+
+class TestLittleMemory:
+    """What does not fit into memory is refused, or written where there is room."""
+
+    IMAGE = np.tile(IMAGE, (1, 2))
+
+    @pytest.fixture
+    def little_memory(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            free = SimpleNamespace(available=self.IMAGE.size)
+            patch.setattr("clicktrain.api.inputs.psutil.virtual_memory", lambda: free)
+            yield
+
+    @pytest.mark.parametrize("name", ["predict_proba", "predict"])
+    @pytest.mark.usefixtures("little_memory")
+    def test_an_answer_that_does_not_fit_is_refused(self, brief_fitted: PixelClassifier, name: str) -> None:
+        with pytest.raises(ImageError, match=r"the answer for image must fit into memory, got .*predict_to"):
+            getattr(brief_fitted, name)(self.IMAGE)
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def expected(brief_fitted: PixelClassifier) -> np.ndarray:
+        return brief_fitted.predict_proba(TestLittleMemory.IMAGE)
+
+    @pytest.mark.parametrize(("memory_bytes", "n_tiles"), [(None, 1), (1 << 21, 9), (1, 72)])
+    @pytest.mark.usefixtures("little_memory")
+    def test_it_is_written_tile_by_tile_elsewhere(
+        self,
+        brief_fitted: PixelClassifier,
+        expected: np.ndarray,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        memory_bytes: int | None,
+        n_tiles: int,
+    ) -> None:
+        # So small an image would be answered whole.
+        monkeypatch.setattr("clicktrain.inference.pixels.stream._WHOLE_PX", 1)
+        monkeypatch.setitem(stream._SQUARE_PX, 2, self.IMAGE.shape)
+        monkeypatch.setitem(stream._SQUARES, 2, (1, 1))
+        kept = zarr.create_array(tmp_path / "answer.zarr", shape=expected.shape, chunks=(2, 64, 64), dtype=np.float32)
+        sink = CountedSink(kept)
+        brief_fitted.predict_to(self.IMAGE, sink, memory_bytes=memory_bytes)
+        assert sink.n_px == self.IMAGE.size
+        assert sink.n_regions == n_tiles
+        # Trees decide by thresholds: what rounding moves across one changes by a leaf of one tree.
+        assert (np.abs(kept[:] - expected) > 1e-4).mean() < 1e-2
+
+
+class CountedSink(ArraySink):
+    """Counts what is written."""
+
+    n_regions = n_px = 0
+
+    def write(self, region: Region, values: np.ndarray) -> None:
+        self.n_regions, self.n_px = self.n_regions + 1, self.n_px + region.n_px
+        super().write(region, values)
+
+
 BAD = np.full((8, 8), np.nan)
+TWO_CLASSES = np.diag([1, 2] * 4)
 
 
 @pytest.mark.parametrize(
@@ -203,8 +285,8 @@ BAD = np.full((8, 8), np.nan)
         (IMAGE, np.zeros_like(LABELS), ClicksError, "got none"),
         (IMAGE, (LABELS == 1).astype(int), ClicksError, "at least two classes, got only class 1"),
         (IMAGE, LABELS[:50], ClicksError, r"\(96, 96\), got \(50, 96\)"),
-        (BAD, np.eye(8, dtype=int), ImageError, "finite"),
-        (np.zeros((8, 8)), np.eye(8, dtype=int), ImageError, "contrast"),
+        (BAD, TWO_CLASSES, ImageError, "finite"),
+        (np.zeros((8, 8)), TWO_CLASSES, ImageError, "contrast"),
         (np.zeros((0, 8)), np.zeros((0, 8), int), ImageError, "at least one pixel"),
         (np.zeros((2, 8, 8, 3)), np.eye(8, dtype=int), ImageError, "axes must be given"),
         ([IMAGE, IMAGE], [LABELS], ClicksError, "one per image, got 2 images and 1 labels"),
@@ -251,7 +333,7 @@ def test_an_untrained_classifier_says_so(use: object) -> None:
         use(fast())
 
 
-@pytest.mark.parametrize(("old", "new"), [("partial_fit", "continue_fit"), ("remade", "clone")])
+@pytest.mark.parametrize(("old", "new"), [("partial_fit", "continue_fit"), ("look", "embed"), ("remade", "clone")])
 def test_a_name_of_earlier_versions_tells_the_one_of_today(old: str, new: str) -> None:
     with pytest.raises(AttributeError, match=f"`{old}` is now `{new}`"):
         getattr(fast(), old)

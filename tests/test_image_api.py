@@ -9,7 +9,9 @@ import tifffile
 import zarr
 
 from clicktrain import ImageClassifier, PixelClassifier
+from clicktrain.config import default_class, preset
 from clicktrain.config.images import image_preset
+from clicktrain.config.summaries import ModelSummary, TrainedClicks
 from clicktrain.errors import (
     ClickTrainError,
     ImageError,
@@ -19,8 +21,9 @@ from clicktrain.errors import (
     StorageError,
 )
 from clicktrain.models.files import pack
-from tests.fakes import FakeClassifier
+from clicktrain.models.pixels.summary import summarise
 from tests.learning.images.cases import blobs, settings
+from tests.pixel_models import pixel_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -262,10 +265,14 @@ def test_settings_that_contradict_each_other_are_refused(changes, reason: str) -
         settings(**changes)
 
 
+def pixel_summary() -> ModelSummary:
+    model, clicks = pixel_model(), TrainedClicks(per_class={}, sha256="")
+    classes = [default_class(number) for number in model.classes]
+    return summarise(model, preset("fast"), preset="fast", seed=0, classes=classes, clicks=clicks)
+
+
 def test_each_classifier_refuses_the_other_ones_files(fitted: ImageClassifier, tmp_path: Path) -> None:
-    pixels = FakeClassifier()
-    pixels.means = {1: 0.0, 2: 1.0}
-    (tmp_path / "pixels.clicktrain").write_bytes(pack(pixels.summary(), {}))
+    (tmp_path / "pixels.clicktrain").write_bytes(pack(pixel_summary(), {}))
     fitted.save(tmp_path / "images.clicktrain")
     with pytest.raises(ModelFileError, match=r"must be a model of pixels \(PixelClassifier\), got a model of whole"):
         PixelClassifier.load(tmp_path / "images.clicktrain")

@@ -40,8 +40,7 @@ class Trained(NamedTuple):
 
 def training_set(images: Sequence[object], targets: Tensor, config: ImageNetworkConfig, n_classes: int) -> TrainingSet:
     """Arrays or paths as what the library's training takes; targets are class indices."""
-    sources = [open_image(image, axes="YX") for image in images]
-    inspected = [run_to_end(inspect_image(each, config), None) for each in sources]
+    inspected = [run_to_end(inspect_image(open_image(image, axes="YX"), config), None) for image in images]
     scales = [pooled_statistics(inspected)] * len(inspected)
     return TrainingSet(inspected, scales, targets, torch.ones(n_classes), range(len(inspected)), [])
 

@@ -56,8 +56,8 @@ def test_training_goes_on_and_learns_from_several_images() -> None:
 
 
 def test_the_first_answer_is_that_of_the_processor() -> None:
-    looks = [PixelClassifier(preset="auto", device=name).look(IMAGE) for name in (DEVICE, "cpu")]
-    there, here = (look.predict_proba(Clicks.from_labels(LABELS)) for look in looks)
+    embedded = [PixelClassifier(preset="auto", device=name).embed(IMAGE) for name in (DEVICE, "cpu")]
+    there, here = (one.segment(Clicks.from_labels(LABELS)) for one in embedded)
     assert_alike(there, here)
 
 

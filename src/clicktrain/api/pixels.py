@@ -49,8 +49,7 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
     """Learns from a few clicked pixels per class and classifies every pixel.
 
     A patch CNN is trained on exactly the patches around the clicked pixels and run on the whole image as one dense
-    network, which gives the same scores as running it patch by patch. Where clicks tell that what they show is large,
-    these are patches of the binned image: squares of pixels seen as one.
+    network, which gives the same scores as running it patch by patch.
 
     Parameters
     ----------

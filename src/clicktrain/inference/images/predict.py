@@ -1,4 +1,4 @@
-"""Targets about whole images."""
+"""Answers about whole images."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def predict_images(
 
 
 def inspected_for(model: FittedImageModel, image: ImageSource) -> Generator[None, None, InspectedImage]:
-    """Survey an image as a model needs it."""
+    """Inspect an image as a model needs it."""
     inspected = yield from inspect_image(image, model.config, measured=model.config.scaling == "image")
     check_channels([inspected], model.n_channels)
     return inspected

@@ -77,7 +77,7 @@ def fit_images(
     ModelFileError
         If the checkpoint is of another training.
     """
-    inspected = yield from _survey_all(images, settings)
+    inspected = yield from _inspect_all(images, settings)
     pooled = pooled_statistics(inspected)
     data = _training_set(inspected, targets, pooled, len(classes), settings, seed)
     net = build_image_network(
@@ -95,7 +95,7 @@ def fit_images(
     return FittedImageModel(net, settings.network, classes, pooled, _record(state, data, len(classes)))
 
 
-def _survey_all(
+def _inspect_all(
     images: Sequence[ImageSource], settings: ImagePreset
 ) -> Generator[Progress, None, list[InspectedImage]]:
     inspected = []

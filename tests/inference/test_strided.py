@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clicktrain.geometry.region import Region
 from clicktrain.inference.pixels.strided import StridedAxis, StridedRegion, read_off, slice_step
 
 
@@ -44,8 +45,8 @@ def test_beyond_the_last_known_place_all_is_as_there() -> None:
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3))
 def test_single_pixels_are_read_off_as_the_whole_is_interpolated(rows: int, columns: int, output_stride: int) -> None:
     shape_px = (rows, columns)
-    region = StridedRegion.around((0, 0), shape_px, shape_px, output_stride)
-    assert region.corner == (0, 0)
+    region = StridedRegion.of(Region.whole(shape_px), shape_px, output_stride)
+    assert region.span.start == (0, 0)
     maps = torch.rand(2, *(len(places.numbers) for places in region.along))
     positions = np.argwhere(np.ones(shape_px))
     whole = region.between(maps)
