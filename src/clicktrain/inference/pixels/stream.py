@@ -200,7 +200,7 @@ class _Reader:
         self._thread.shutdown(cancel_futures=True)
 
     def read(self, tile: Region, following: Region | None) -> ImageWindow:
-        """Return what is seen of a tile, and begin to read what will be seen of the following one."""
+        """Return the window of a tile, and begin to read that of the following one."""
         ahead = self._ahead
         window = ahead[1].result() if ahead is not None and ahead[0] == tile else self._read(tile)
         self._ahead = None if following is None else (following, self._thread.submit(self._read, following))
