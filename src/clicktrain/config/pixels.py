@@ -27,7 +27,7 @@ SettingsName = Literal["fast", "auto", "wide", "custom"]
 
 
 class NetworkConfig(Frozen):
-    """Shape of the default patch classifier: a fixed scale-space stem and a local network that is trained at the clicks."""
+    """Shape of the default patch classifier: a fixed scale-space stem and a local network, trained at the clicks."""
 
     sigmas_px: Annotated[
         tuple[Annotated[float, Field(gt=0, le=100)], ...],
