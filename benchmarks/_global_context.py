@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-HEAD = ("Context", "IoU, same section", "Other section", "Train", "Classify")
+HEAD = ("Position encoding", "IoU, same section", "Other section", "Train", "Classify")
 SHADES = ("#202020", "#e69f00", "#56b4e9")
 PANEL_INCHES = 2.6
 
 
 def summary_text(report: Mapping[str, Any]) -> str:
-    """One row per context."""
+    """One row without and one with the position encoding."""
     figures = report["figures"]
-    rows = [_row(figures, context) for context in ("local", "global")]
+    rows = [_row(figures, title, key) for title, key in (("off", "local"), ("on", "global"))]
     return f"Measured on {machine_name(report['machine'])}:\n\n" + table(HEAD, rows)
 
 
-def _row(figures: Mapping[str, float], context: str) -> list[str]:
+def _row(figures: Mapping[str, float], title: str, encoding: str) -> list[str]:
     def of(key: str, form: str) -> str:
-        return form.format(figures[f"global_context.{context}.{key}"])
+        return form.format(figures[f"global_context.{encoding}.{key}"])
 
     scores = [of(f"{where}_iou", "{:.3f}") for where in ("same", "other")]
-    return [f"`{context}`", *scores, of("fit_s", "{:.1f} s"), of("predict_s", "{:.1f} s")]
+    return [title, *scores, of("fit_s", "{:.1f} s"), of("predict_s", "{:.1f} s")]
 
 
 def draw_answers(image: np.ndarray, maps: Mapping[str, np.ndarray], path: Path) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 CONTEXTS = ("local", "global")
+TITLES = ("without position encoding", "with position encoding")
 CLICKED_PX = 400
 SEEDS = 3
 TIMES = ("fit_s", "predict_s")
@@ -51,8 +52,8 @@ def answers_of(seed: int, side_px: int) -> tuple[np.ndarray, dict[str, np.ndarra
     (image, truth), (other, other_truth) = (organ_section(2 * seed + k, side_px=side_px) for k in range(2))
     drawn = draw_strokes(truth, CLICKED_PX, seed=[seed, CLICKED_PX])
     found = {
-        context: PixelClassifier(position_encoding=context == "global").fit(image, drawn).predict(other)
-        for context in CONTEXTS
+        title: PixelClassifier(position_encoding=context == "global").fit(image, drawn).predict(other)
+        for context, title in zip(CONTEXTS, TITLES, strict=True)
     }
     return other, {"truth": other_truth, **found}
 

@@ -21,6 +21,8 @@ PAGES = [
     "docs/index.md",
     "docs/tutorials/first-clicks.md",
     "docs/tutorials/whole-images.md",
+    "docs/how-to/large-images.md",
+    "docs/reference/api.md",
     "docs/explanation/engine.md",
     "docs/explanation/mixture-of-depths.md",
     "docs/explanation/project.md",

@@ -16,7 +16,7 @@ def test_both_contexts_are_scored_on_both_sections_and_shown(monkeypatch) -> Non
     assert [row["context"] for row in rows] == ["local", "global"]
     figures = global_context.figures_of(rows)
     text = summary_text({"figures": figures, "machine": {"cores": 2, "processor": "some"}})
-    assert f"| `global` | {rows[1]['same_iou']:.3f} | {rows[1]['other_iou']:.3f} |" in text
+    assert f"| on | {rows[1]['same_iou']:.3f} | {rows[1]['other_iou']:.3f} |" in text
 
 
 def test_a_picture_is_drawn(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
     """Learns from a few clicked pixels per class and classifies every pixel.
 
     A patch CNN is trained on exactly the patches around the clicked pixels and run on the whole image as one dense
-    network, which gives the same scores as running it patch by patch.
+    network, which gives the same scores as running it patch by patch. Trees on the same features and a head on a
+    pretrained embedding answer beside it; the three are blended.
 
     Parameters
     ----------
@@ -286,11 +287,11 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
         image, axes, progress
             As for `predict_proba`.
         sink : RegionSink
-            Gets the probabilities (K, *region) of each tile once; it is not closed. Around
-            `clicktrain.ClassSink` it gets class numbers.
+            Gets the probabilities (K, *region.shape_px) of each tile once, and is left open. Put into a
+            `clicktrain.api.ClassSink`, it gets class numbers instead.
         memory_bytes : int, optional
-            What the work may take beside the image's own cache; tiles are as large as that allows, up to a size beyond
-            which they gain nothing.
+            What the work on a tile may take, 0.8 GB by default; tiles are as large as that allows, up to 1024 pixels a
+            side in images and 32 x 192 x 192 in volumes.
 
         Raises
         ------

@@ -27,7 +27,7 @@ SettingsName = Literal["fast", "auto", "wide", "custom"]
 
 
 class NetworkConfig(Frozen):
-    """Shape of the default patch classifier: a fixed scale-space stem and a trained context network."""
+    """Shape of the default patch classifier: a fixed scale-space stem and a local network, trained at the clicks."""
 
     sigmas_px: Annotated[
         tuple[Annotated[float, Field(gt=0, le=100)], ...],
@@ -38,7 +38,7 @@ class NetworkConfig(Frozen):
             description="Standard deviations of the stem's Gaussians, in pixels.",
         ),
     ]
-    width: Annotated[int, Field(ge=1, le=4096, title="Width", description="Channels of the context network.")]
+    width: Annotated[int, Field(ge=1, le=4096, title="Width", description="Channels of the local network.")]
     levels: Annotated[
         int, Field(ge=1, le=6, title="Levels", description="Convolutions; taps lie 1, 2, 4, ... pixels apart.")
     ]
@@ -84,7 +84,7 @@ class NetworkConfig(Frozen):
 
 
 class TrainingConfig(Frozen):
-    """How the context network learns from the clicks."""
+    """How the local network learns from the clicks."""
 
     steps: Annotated[PositiveInt, Field(title="Steps", description="Gradient steps of a training from nothing.")]
     more_steps: Annotated[PositiveInt, Field(title="More steps", description="Gradient steps when training goes on.")]

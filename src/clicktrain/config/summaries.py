@@ -34,7 +34,7 @@ class ModelSummary(Frozen):
     preset: Annotated[SettingsName, Field(title="Preset")]
     architecture: Annotated[NetworkConfig, Field(title="Architecture")]
     training: Annotated[TrainingConfig, Field(title="Training")]
-    postprocess: Annotated[PostprocessConfig, Field(title="Finish")] = PostprocessConfig()
+    postprocess: Annotated[PostprocessConfig, Field(title="Postprocessing")] = PostprocessConfig()
     seed: Annotated[int, Field(title="Seed")]
     fov_px: Annotated[
         tuple[int, ...],

@@ -117,7 +117,7 @@ def open_image(
     Raises
     ------
     ImageError
-        If it is neither array nor path; what else is wrong with it is told when it is first used.
+        If it is neither array nor path; other faults are raised when the image is first used.
     """
     if _is_source(image):
         return image

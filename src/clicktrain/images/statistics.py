@@ -25,7 +25,7 @@ __all__ = ["ImageStatistics", "measure"]
 _LEAST_PX = 1 << 22
 # Of an image without coarser resolutions that is larger than the first number, blocks all over it of the second one.
 _MOST_PX, _SOME_PX = 1 << 26, 1 << 24
-# Values by which percentiles are told.
+# Pixels in the sample that percentiles are taken of.
 _SAMPLED_PX = 1 << 18
 # What counts as dark and, from the other side, as bright: of the values in order, those between these shares. A
 # hundredth may be hot pixels. Then how many deviations the two means lie apart in a normal distribution.
@@ -64,9 +64,9 @@ class ImageStatistics:
     def percentile_scale(self) -> tuple[Doubles, Doubles]:
         """What stands for mean and deviation: middle and distance of the darkest and the brightest tenth.
 
-        The very ends, a hundredth each, are left out: they may be hot pixels. Once what is dark and what is bright fill
-        a tenth each, it does not matter how much there is of either. Both ways of measuring give the same for a normal
-        distribution. The deviation is never less than half the true one.
+        The darkest and the brightest hundredth are left out: they may be hot pixels. Once what is dark and what is
+        bright fill a tenth each, it does not matter how much there is of either. For a normal distribution middle and
+        distance equal mean and deviation. The distance is never less than half the deviation.
 
         Returns
         -------

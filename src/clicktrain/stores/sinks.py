@@ -21,7 +21,7 @@ class RegionSink(Protocol):
         """Keep a region's values, (..., *region.shape_px)."""
 
     def prepare(self) -> None:
-        """Make ready what was written, so that nothing but `close` is left that could fail."""
+        """Do all of the work that may fail, so that `close` only has to rename."""
 
     def close(self) -> None:
         """Bring what was written to its place, whole."""

@@ -69,7 +69,7 @@ class Dihedral:
         )
 
     def applied(self, array: AnyArray) -> AnyArray:
-        """Turn the last two axes."""
+        """Flip and swap the last two axes of an array."""
         flipped = array[..., :: -1 if self.flips_rows else 1, :: -1 if self.flips_columns else 1]
         return flipped.swapaxes(-1, -2) if self.swaps else flipped
 

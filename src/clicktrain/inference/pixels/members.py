@@ -41,7 +41,7 @@ def blend_members(
     ----------
     model : PixelModel
     window, grey : ImageWindow
-        What the members see of the region, in colour and in grey.
+        The region with its surroundings, as `region_to_read` says, in colour and in grey.
     region : Region
         Inside the image.
 

@@ -75,8 +75,8 @@ def class_weights(
     Parameters
     ----------
     shares : sequence of float, one per class
-        Mean probability of each class over the image, as if all were equally common: what nobody knows counts as evenly
-        shared. Sums to 1.
+        Mean probability of each class over the image, as if all were equally common: where no member knows
+        anything, all classes count alike. Sums to 1.
     config : PostprocessConfig
     clicks : int
         Number of clicks that the classifier was trained on.

@@ -25,13 +25,13 @@ _STEP_PX = 3.0
 
 
 def slice_step(anisotropy: float) -> int:
-    """How many slices to go on to the next one that is looked at."""
+    """Distance in slices between those that are embedded."""
     return math.ceil(_STEP_PX / anisotropy)
 
 
 @dataclass(frozen=True, slots=True)
 class StridedAxis:
-    """Places along an axis that are looked at.
+    """Places along an axis that answers are computed at.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class StridedAxis:
 
     @classmethod
     def around(cls, first: int, count: int, *, length: int, step: int, with_last: bool = False) -> StridedAxis:
-        """Choose the places that `count` ones from `first` on lie on or between.
+        """Choose the places between which `count` places from `first` on can be interpolated.
 
         Parameters
         ----------

@@ -125,7 +125,7 @@ def _training_set(
 
 
 def _measure(net: ImageNet, data: TrainingSet, seed: int) -> None:
-    """Give what is standardised by fixed statistics those of some patches of the training images."""
+    """Set the fixed statistics of normalisation layers by some patches of the training images."""
     random = generator(seed, _MEASURING)
     picked = [data.learned[i] for i in torch.randperm(len(data.learned), generator=random)[:_MEASURED_IMAGES]]
     patches = []

@@ -35,7 +35,7 @@ def train(
     steps: int,
     seed: int,
 ) -> Generator[Progress, None, None]:
-    """Train the context networks in place; closing the generator stops after the current step.
+    """Train the local networks in place; closing the generator stops after the current step.
 
     Each step draws clicks evenly over the classes, turns the kernels by a random symmetry and follows the gradient of
     the cross-entropy at these clicks alone.

@@ -20,7 +20,7 @@ _LEAST = 1e-3
 # reports (docs/explanation/few_clicks.md).
 _CLICKS = (50, 1000)
 _WEIGHTS = {"local": (0.15, 0.35), "trees": (0.25, 0.4), "embedding": (0.6, 0.25)}
-# The embedding sees one slice of a volume at a time, and the context network not far. Chosen on nuclei3d_gonuclear and
+# The embedding sees one slice of a volume at a time, and the local network not far. Chosen on nuclei3d_gonuclear and
 # membrane3d_ovule_plantseg.
 _VOLUME_WEIGHTS = {"local": (0.05, 0.2), "trees": (0.65, 0.7), "embedding": (0.3, 0.1)}
 

@@ -74,7 +74,7 @@ class PixelModel:
 
     @property
     def local_fov(self) -> tuple[int, ...]:
-        """Field of view of the context network on the features, ([z,] y, x)."""
+        """Field of view of the local network on the features, ([z,] y, x)."""
         return self.dense[0].fov
 
     @property

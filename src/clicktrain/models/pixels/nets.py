@@ -1,4 +1,4 @@
-"""The default patch classifier: scale-space stem, standardised features, context network."""
+"""The default patch classifier: scale-space stem, standardised features, local network."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class Trunk(nn.Module):
 
     From the patch's centre after every level a few numbers are taken, all of them are put side by side and mixed once
     more, so the embedding tells what is at the pixel and what lies around it. Few, as the levels lie at different
-    spacings in the dense pass, and what meets there has to be copied.
+    dilations in the dense pass, and what meets there has to be copied.
 
     Parameters
     ----------

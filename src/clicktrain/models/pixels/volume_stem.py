@@ -57,9 +57,9 @@ class VolumeStem(nn.Module):
         self.sigmas_px = tuple(float(s) for s in sigmas_px)
         self.anisotropy = anisotropy
         self.out_channels = in_channels * FEATURES_PER_SCALE * len(self.sigmas_px)
-        spacing_px = (anisotropy, 1.0, 1.0)
+        distances = (anisotropy, 1.0, 1.0)
         for i, sigma in enumerate(self.sigmas_px):
-            for axis, distance in enumerate(spacing_px):
+            for axis, distance in enumerate(distances):
                 self.register_buffer(f"derivative_{i}_{axis}", _kernels(sigma / distance), persistent=False)
                 smoothing = _kernels(_INTEGRATION * sigma / distance)[:1]
                 self.register_buffer(f"integration_{i}_{axis}", smoothing, persistent=False)
