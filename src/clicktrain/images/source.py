@@ -138,8 +138,8 @@ def _given(arrays: OpenArrays) -> Iterator[OpenArrays]:
 
 
 def _is_source(image: object) -> TypeGuard[ImageSource]:
-    # `isinstance` with a protocol would ask for the shape and so open the file.
-    return all(hasattr(type(image), name) for name in ("read", "blocks", "shapes_px"))
+    # Methods alone: `isinstance` with a protocol would ask for the shape too, and so open the file.
+    return all(callable(getattr(image, name, None)) for name in ("read", "blocks", "close"))
 
 
 def _as_array(image: Any) -> Any:
