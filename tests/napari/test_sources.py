@@ -5,6 +5,7 @@ from __future__ import annotations
 import dask.array
 import numpy as np
 import pytest
+from npe2 import PluginManager
 
 from clicktrain.api import PixelClassifier
 from clicktrain.data import samples
@@ -154,6 +155,8 @@ def test_choosing_another_image_works_on_that_one(viewer, dock, halves, strokes,
 
 
 def test_sample_opens_from_the_menu_with_its_classes(viewer, dock):
+    # What a viewer with a window does when it opens.
+    PluginManager.instance().discover()
     viewer.open_sample("napari-clicktrain", "immunohistochemistry")
     assert [layer.name for layer in viewer.layers] == ["immunohistochemistry", "immunohistochemistry clicks"]
     assert [info.name for info in dock.project.classes] == ["epithelium", "stroma", "lumen"]
