@@ -130,6 +130,13 @@ class WatchedSource:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
 
+    @property
+    def shapes_px(self) -> Any:
+        return self._source.shapes_px
+
+    def close(self) -> None:
+        self._source.close()
+
     def read(self, region: Region, *, level: int = 0) -> Any:
         self.read_regions.append(region)
         return self._source.read(region, level=level)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from clicktrain.images.source import ImageSource, open_image
     from clicktrain.progress import Progress
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "ClassSink",

@@ -50,8 +50,6 @@ BOXES = [
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks and cache so small that tiny images have many of them."""
     monkeypatch.setattr(chunks, "_LEAST_BLOCK_PX", {2: (16, 16), 3: (2, 16, 16)})
-    monkeypatch.setattr(chunks, "_PASS_PX", {2: (20, 20), 3: (3, 20, 20)})
-    monkeypatch.setattr(chunks, "_PASS_AREA_PX", 2000)
     monkeypatch.setattr(stored, "_CACHE_BYTES", 3000)
 
 
@@ -83,17 +81,6 @@ def test_every_adapter_reads_the_same_values(tmp_path: Path, kind: str, make: An
         assert found.dtype == source.dtype
         assert found.dtype.isnative
         np.testing.assert_array_equal(found, reflected(image, region))
-    source.close()
-
-
-@every_adapter
-def test_blocks_make_up_the_image_once_and_are_bounded(tmp_path: Path, kind: str, make: Any) -> None:
-    source = open_image(make(tmp_path))
-    seen = np.zeros(source.shape_px, int)
-    for block in source.blocks():
-        seen[block.slices] += 1
-        assert block.n_px <= 2000
-    assert (seen == 1).all()
     source.close()
 
 
@@ -182,18 +169,6 @@ def test_of_a_dask_array_only_the_chunks_under_a_region_are_computed() -> None:
     assert set(computed) == {(1, 2), (1, 3)}
 
 
-def test_blocks_read_in_order_decode_no_chunk_twice() -> None:
-    for sides in ((16, 16), (7, 62), (75, 62), (75, 3)):
-        stored = Counting(GREY, sides)
-        source = open_image(stored)
-        for block in source.blocks():
-            source.read(block)
-        seen = np.zeros(GREY.shape, int)
-        for part in stored.parts:
-            seen[part] += 1
-        assert (seen == 1).all()
-
-
 def test_what_is_kept_stays_within_its_bytes_and_changes_no_value() -> None:
     stored = Counting(GREY, (16, 16))
     source = open_image(stored)
@@ -259,7 +234,6 @@ def test_levels_and_voxel_size_of_an_ome_zarr_are_read(tmp_path: Path, version: 
     assert source.voxel_size == (2.5, 0.5, 0.25)
     for number, level in enumerate(levels):
         np.testing.assert_array_equal(source.read(Region.whole(level.shape[1:]), level=number), level)
-        assert sum(block.n_px for block in source.blocks(level=number)) == level[0].size
 
 
 def test_levels_of_a_tiff_and_of_arrays_are_read(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from clicktrain import PixelClassifier
 from clicktrain.errors import ImageError
-from clicktrain.images import chunks
 from clicktrain.images import statistics as statistics_module
 from clicktrain.images.source import open_image
 from clicktrain.images.statistics import ImageStatistics, measure
@@ -51,7 +50,7 @@ def assert_right(found: ImageStatistics, image: Any, *, rtol: float = 1e-9) -> N
 def test_mean_covariance_and_range_are_those_of_the_whole_whatever_the_blocks(shape, sides, offset) -> None:
     image = np.random.default_rng(sum(shape)).normal(offset, 1000.0, shape)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "_PASS_PX", {2: sides})
+        patch.setattr(statistics_module, "_BLOCK_PX", {2: sides})
         assert_right(statistics_of(image, axes="CYX"), image)
 
 
@@ -76,26 +75,23 @@ def test_values_that_single_precision_does_not_tell_apart_are_told_apart() -> No
     np.testing.assert_array_equal(found.sample, image)
 
 
-def test_a_coarser_resolution_is_measured_as_long_as_it_has_four_million_pixels() -> None:
+def test_coarser_resolutions_change_nothing() -> None:
     levels = [da.full((4096 // 2**level, 4096), float(level), chunks=1024) for level in range(4)]
-    for n_levels in (1, 2, 3, 4):
-        source = open_image(levels[:n_levels], multiscale=True)
-        # 1024 x 4096 is the last that is large enough.
-        assert run_to_end(measure(source), None).mean == min(n_levels - 1, 2)
-    assert run_to_end(measure(source, exact=True), None).mean == 0
+    assert run_to_end(measure(open_image(levels, multiscale=True)), None).mean == 0
 
 
-def test_of_a_huge_image_blocks_all_over_it_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "_PASS_PX", {2: (10, 10)})
+def test_of_a_huge_image_boxes_all_over_it_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics_module, "_MOST_PX", 10_000)
-    monkeypatch.setattr(statistics_module, "_SOME_PX", 2500)
-    ramp = np.linspace(0, 1, 40_000).reshape(200, 200)
-    found, again, exact = statistics_of(ramp), statistics_of(ramp), statistics_of(ramp, exact=True)
-    assert found.sample.shape == (1, 2500)
-    np.testing.assert_array_equal(found.sample, again.sample)
-    assert found.mean == pytest.approx(0.5, abs=0.01)
-    assert found.deviation == pytest.approx(exact.deviation, rel=0.02)
-    assert_right(exact, ramp[None])
+    monkeypatch.setattr(statistics_module, "_BOX_PX", {2: (6, 6)})
+    rows, columns = np.mgrid[:256, :256] / 255
+    # A choice of every so many blocks in their order could miss whole columns.
+    for ramp in (rows, columns):
+        found, again, exact = statistics_of(ramp), statistics_of(ramp), statistics_of(ramp, exact=True)
+        assert found.sample.shape == (1, 64 * 36)
+        np.testing.assert_array_equal(found.sample, again.sample)
+        assert found.mean == pytest.approx(0.5, abs=0.01)
+        assert found.deviation == pytest.approx(exact.deviation, rel=0.02)
+        assert_right(exact, ramp[None])
 
 
 def test_the_sample_is_bounded_and_from_all_over_the_image() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,32 @@ from clicktrain.errors import ClicksError, ImageError
 from clicktrain.images.source import open_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from clicktrain.images.source import ImageSource
     from clicktrain.models.pixels.fitted import PixelModel
 
-__all__ = ["check_fits", "check_same_kind", "examples_of", "kind_of"]
+__all__ = ["check_fits", "check_same_kind", "close_opened", "examples_of", "kind_of", "listed", "opened"]
 
 # Share of the free memory that one answer may take.
 _MOST_SHARE = 0.8
+
+
+@contextmanager
+def opened(image: Any, axes: str | None) -> Iterator[ImageSource]:
+    """Open one image, and close it at the end unless it was open already."""
+    source = open_image(image, axes=axes)
+    try:
+        yield source
+    finally:
+        close_opened([image], [source])
+
+
+def close_opened(images: Sequence[Any], sources: Sequence[ImageSource]) -> None:
+    """Close the sources that were made of images, not those that were given as sources."""
+    for image, source in zip(images, sources, strict=True):
+        if image is not source:
+            source.close()
 
 
 def examples_of(images: Any, clicks: Any, axes: str | None) -> tuple[list[ImageSource], list[Clicks]]:

@@ -9,7 +9,15 @@ import numpy as np
 from clicktrain import config as presets
 from clicktrain.annotations.clicks import check_trainable
 from clicktrain.api.base import Classifier, check_seed
-from clicktrain.api.inputs import check_fits, check_same_kind, examples_of, kind_of
+from clicktrain.api.inputs import (
+    check_fits,
+    check_same_kind,
+    close_opened,
+    examples_of,
+    kind_of,
+    listed,
+    opened,
+)
 from clicktrain.api.voxel_size import with_voxel_size
 from clicktrain.config import ClassInfo, DeviceName, Preset, PresetName, SettingsName, default_class
 from clicktrain.config.summaries import ModelSummary, TrainedClicks
@@ -130,7 +138,7 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
         images : array, path or ImageSource of shape (Y, X), (Y, X, C), (C, Y, X), (Z, Y, X), (Z, Y, X, C) or
             (C, Z, Y, X), or list of such
             bool, integer or float; NumPy, memory-mapped, dask and zarr arrays, files of TIFF, OME-Zarr, NPY, PNG, JPEG.
-            What lies around the clicks is read, and once all of it, or a coarser resolution, for its statistics.
+            What lies around the clicks is read, and once all of it, or boxes all over it, for its statistics.
         labels : ndarray of shape ([Z,] Y, X), integer, or Clicks, or list of such
             0 is unlabelled, classes count from 1.
         axes : str, optional
@@ -162,7 +170,10 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
         check_trainable(clicks)
         settings = with_voxel_size(self._settings_for(len(sources[0].shape_px)), voxel_size)
         steps = fit_model(sources, clicks, settings, seed=self.seed, device=self._device)
-        model = run_to_end(steps, progress)
+        try:
+            model = run_to_end(steps, progress)
+        finally:
+            close_opened(listed(images), sources)
         self._settings = settings
         self._trained_as = "custom" if isinstance(self.preset, Preset) else self.preset, self.seed
         self._keep(model, clicks)
@@ -206,7 +217,10 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
         check_same_kind(sources, self._model)
         seed = self.seed + sum(len(part) for part in clicks)
         steps = continue_model(self._model, sources, clicks, self._settings, seed=seed)
-        self._keep(run_to_end(steps, progress), clicks)
+        try:
+            self._keep(run_to_end(steps, progress), clicks)
+        finally:
+            close_opened(listed(images), sources)
         return self
 
     def predict_proba(
@@ -234,13 +248,13 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
             If the image cannot be used, has another number of channels, is no volume where the model is for volumes, or
             the other way round, or if the answer does not fit into memory; `predict_to` is for such images.
         """
-        model, source = self._fitted(), open_image(image, axes=axes)
-        check_same_kind([source], model)
-        shape = (len(model.classes), *source.shape_px)
-        check_fits(shape, 4, source.name)
-        sink = ArraySink(np.empty(shape, np.float32))
-        self.predict_to(source, sink, progress=progress)
-        found: FloatArray = sink.array
+        model = self._fitted()
+        with opened(image, axes) as source:
+            check_same_kind([source], model)
+            shape = (len(model.classes), *source.shape_px)
+            check_fits(shape, 4, source.name)
+            found: FloatArray = np.empty(shape, np.float32)
+            self.predict_to(source, ArraySink(found), progress=progress)
         return found
 
     def predict(
@@ -263,12 +277,13 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
         NotFittedError, ImageError
             As for `predict_proba`.
         """
-        model, source = self._fitted(), open_image(image, axes=axes)
-        check_same_kind([source], model)
-        dtype = class_dtype(self.classes_)
-        check_fits(source.shape_px, dtype.itemsize, source.name)
-        found: AnyArray = np.empty(source.shape_px, dtype)
-        self.predict_to(source, ClassSink(ArraySink(found), self.classes_), progress=progress)
+        model = self._fitted()
+        with opened(image, axes) as source:
+            check_same_kind([source], model)
+            dtype = class_dtype(self.classes_)
+            check_fits(source.shape_px, dtype.itemsize, source.name)
+            found: AnyArray = np.empty(source.shape_px, dtype)
+            self.predict_to(source, ClassSink(ArraySink(found), self.classes_), progress=progress)
         return found
 
     def predict_to(
@@ -298,10 +313,11 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
         NotFittedError, ImageError
             As for `predict_proba`.
         """
-        model, source = self._fitted(), open_image(image, axes=axes)
-        check_same_kind([source], model)
-        tile_px = tile_shape(model, source.shape_px, memory_bytes)
-        run_to_end(predict_image(model, source, self._settings.network, sink, tile_px=tile_px), progress)
+        model = self._fitted()
+        with opened(image, axes) as source:
+            check_same_kind([source], model)
+            tile_px = tile_shape(model, source.shape_px, memory_bytes)
+            run_to_end(predict_image(model, source, self._settings.network, sink, tile_px=tile_px), progress)
 
     def embed(
         self, image: ImageLike, *, axes: str | None = None, progress: ProgressCallback | None = None

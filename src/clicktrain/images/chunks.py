@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, prod
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from clicktrain.geometry.region import Region
@@ -13,13 +13,10 @@ if TYPE_CHECKING:
 
     from clicktrain.images.openers import Sliceable
 
-__all__ = ["blocks_under", "chunk_px", "pass_blocks"]
+__all__ = ["blocks_under", "chunk_px"]
 
 # Smaller chunks are read several at a time.
 _LEAST_BLOCK_PX = {2: (256, 256), 3: (16, 64, 64)}
-# Blocks in which a whole image is looked through once.
-_PASS_PX = {2: (1024, 1024), 3: (32, 256, 256)}
-_PASS_AREA_PX = 1 << 22
 
 
 def chunk_px(values: Sliceable, axes: str) -> tuple[int, ...] | None:
@@ -32,14 +29,6 @@ def chunk_px(values: Sliceable, axes: str) -> tuple[int, ...] | None:
     return tuple(sides[axes.index(name)] for name in "ZYX" if name in axes)
 
 
-def pass_blocks(chunk_px: Sequence[int] | None, shape_px: Sequence[int]) -> list[Region]:
-    """Boxes of bounded size that make up an image and, read in their order, decode no chunk twice."""
-    usual = _PASS_PX[len(shape_px)]
-    whole_chunks = cut(Region.whole(shape_px), _pass_px(chunk_px or usual, shape_px))
-    # A single chunk may be the whole image: once decoded it is kept while its parts are read.
-    return [part for some in whole_chunks for part in (cut(some, usual) if some.n_px > _PASS_AREA_PX else [some])]
-
-
 def blocks_under(region: Region, chunk_px: Sequence[int], shape_px: Sequence[int]) -> list[Region]:
     """Blocks of whole chunks, on a grid over the image, that a region touches."""
     least = _LEAST_BLOCK_PX[len(chunk_px)]
@@ -47,12 +36,3 @@ def blocks_under(region: Region, chunk_px: Sequence[int], shape_px: Sequence[int
     start = tuple(first // side * side for first, side in zip(region.start, sides, strict=True))
     stop = tuple(-(-last // side) * side for last, side in zip(region.stop, sides, strict=True))
     return cut(Region(start, stop).clipped(shape_px), sides)
-
-
-def _pass_px(chunk_px: Sequence[int], shape_px: Sequence[int]) -> list[int]:
-    """Whole chunks, as many as make up a block of the usual size."""
-    sides = [min(side, n) for side, n in zip(chunk_px, shape_px, strict=True)]
-    for axis in reversed(range(len(sides))):
-        room = max(1, _PASS_AREA_PX // prod(sides))
-        sides[axis] *= min(max(1, _PASS_PX[len(sides)][axis] // sides[axis]), room)
-    return sides

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
+from io import IOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
@@ -74,10 +75,6 @@ class ImageSource(Protocol):
         """
         ...
 
-    def blocks(self, *, level: int = 0) -> list[Region]:
-        """Boxes of bounded size that make up the image and read no chunk twice."""
-        ...
-
     def close(self) -> None:
         """Let go of open files and of what was kept; the next read opens them again."""
         ...
@@ -138,8 +135,9 @@ def _given(arrays: OpenArrays) -> Iterator[OpenArrays]:
 
 
 def _is_source(image: object) -> TypeGuard[ImageSource]:
-    # Methods alone: `isinstance` with a protocol would ask for the shape too, and so open the file.
-    return all(callable(getattr(image, name, None)) for name in ("read", "blocks", "close"))
+    # Methods alone: to ask for its shape would open its file. An open file has such methods too.
+    methods = all(callable(getattr(image, name, None)) for name in ("read", "close"))
+    return methods and not isinstance(image, IOBase)
 
 
 def _as_array(image: Any) -> Any:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clicktrain.errors import ImageError
+from clicktrain.geometry.region import Region
+from clicktrain.geometry.schedule import cut
+from clicktrain.geometry.spread import spread_boxes
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from numpy.typing import NDArray
 
-    from clicktrain.geometry.region import Region
     from clicktrain.images.source import ImageSource
 
     Doubles = NDArray[np.float64]
 
 __all__ = ["ImageStatistics", "measure"]
 
-# A coarser resolution is measured as long as it has so many pixels.
-_LEAST_PX = 1 << 22
-# Of an image without coarser resolutions that is larger than the first number, blocks all over it of the second one.
-_MOST_PX, _SOME_PX = 1 << 26, 1 << 24
+# Blocks in which an image is looked through, by number of axes.
+_BLOCK_PX = {2: (1024, 1024), 3: (32, 256, 256)}
+# Of an image that is larger than this, boxes all over it are measured: so many along each axis, and so large.
+_MOST_PX = 1 << 26
+_BOXES, _BOX_PX = {2: (8, 8), 3: (4, 4, 4)}, {2: (512, 512), 3: (32, 96, 96)}
 # Pixels in the sample that percentiles are taken of.
 _SAMPLED_PX = 1 << 18
 # What counts as dark and, from the other side, as bright: of the values in order, those between these shares. A
@@ -126,8 +130,8 @@ def measure(source: ImageSource, *, exact: bool = False) -> Generator[None, None
     ----------
     source : ImageSource
     exact : bool
-        Look at every pixel of the full resolution. Otherwise it is the coarsest resolution with four million pixels or
-        more, and where there is none and the image is huge, blocks all over it; always the same ones.
+        Look at every pixel also of a huge image, of which it otherwise is boxes all over it, always the same ones. What
+        is measured does not depend on how the image is stored.
 
     Yields
     ------
@@ -138,13 +142,12 @@ def measure(source: ImageSource, *, exact: bool = False) -> Generator[None, None
     -------
     ImageStatistics
     """
-    level = 0 if exact else _level_to_measure(source)
-    blocks = source.blocks(level=level)
-    blocks = blocks if exact else _some_of(blocks)
+    # Never a coarser resolution: means of noisy pixels vary less, and the same image would then be seen otherwise.
+    blocks = _blocks(source.shape_px, exact=exact)
     total_px = sum(block.n_px for block in blocks)
     moments, sample = _Moments(source.n_channels), []
     for block in blocks:
-        values = source.read(block, level=level).reshape(source.n_channels, -1).astype(np.float64)
+        values = source.read(block).reshape(source.n_channels, -1).astype(np.float64)
         moments.add(values)
         step = max(1, -(-total_px // _SAMPLED_PX))
         sample.append(values[:, ::step].copy())
@@ -154,15 +157,8 @@ def measure(source: ImageSource, *, exact: bool = False) -> Generator[None, None
     )
 
 
-def _level_to_measure(source: ImageSource) -> int:
-    large = [level for level, shape in enumerate(source.shapes_px) if np.prod(shape, dtype=np.int64) >= _LEAST_PX]
-    return max(large, default=0)
-
-
-def _some_of(blocks: Sequence[Region]) -> list[Region]:
-    """All blocks, or of very many an even choice."""
-    total_px = sum(block.n_px for block in blocks)
-    if total_px <= _MOST_PX:
-        return list(blocks)
-    count = max(1, len(blocks) * _SOME_PX // total_px)
-    return [blocks[(2 * i + 1) * len(blocks) // (2 * count)] for i in range(count)]
+def _blocks(shape_px: Sequence[int], *, exact: bool) -> list[Region]:
+    ndim = len(shape_px)
+    if exact or prod(shape_px) <= _MOST_PX:
+        return cut(Region.whole(shape_px), _BLOCK_PX[ndim])
+    return spread_boxes(shape_px, _BOXES[ndim], _BOX_PX[ndim])

@@ -14,7 +14,7 @@ from clicktrain.errors import ImageError
 from clicktrain.geometry.region import Region
 from clicktrain.images.axes import image_axes
 from clicktrain.images.cache import BlockCache
-from clicktrain.images.chunks import blocks_under, chunk_px, pass_blocks
+from clicktrain.images.chunks import blocks_under, chunk_px
 from clicktrain.images.decoders import explained
 from clicktrain.images.reflection import reflected_span
 
@@ -158,11 +158,6 @@ class StoredImage:
         for axis, place in enumerate(places, start=1):
             block = block if place is None else block.take(place, axis)
         return block
-
-    def blocks(self, *, level: int = 0) -> list[Region]:
-        """Boxes of bounded size that make up the image and, read in their order, decode no chunk twice."""
-        opened = self._open()
-        return pass_blocks(opened.chunk_px(level), opened.shape_px(level))
 
     def close(self) -> None:
         """Close the file and let go of what was kept; the next read opens it again."""

@@ -12,13 +12,14 @@ import numpy as np
 from clicktrain.errors import ClickTrainError, is_out_of_memory
 from clicktrain.geometry.region import Region
 from clicktrain.geometry.schedule import TileSchedule, even_tile
+from clicktrain.geometry.spread import spread_boxes
 from clicktrain.inference.pixels.constants import measure_constants, read_window
 from clicktrain.inference.pixels.postprocess import class_weights, reach_px, weigh
 from clicktrain.inference.pixels.region import classify_window, region_to_read
 from clicktrain.progress import Progress, as_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from concurrent.futures import Future
 
     from clicktrain.config import NetworkConfig
@@ -225,7 +226,8 @@ def _shares_of_squares(
 ) -> Generator[Progress, None, list[float]]:
     """Mean probability of each class in squares all over a large image."""
     sums = _Sums(len(model.classes))
-    for square in _squares(source.shape_px):
+    ndim = model.ndim
+    for square in spread_boxes(source.shape_px, _SQUARES[ndim], _SQUARE_PX[ndim]):
         yield from _predict_tiles(model, source, constants, square, tile, sums)
     shares: list[float] = (sums.values / sums.n_px).tolist()
     return shares
@@ -240,12 +242,3 @@ class _Sums:
     def write(self, region: Region, values: AnyArray) -> None:
         self.values += values.reshape(len(values), -1).sum(axis=1, dtype=np.float64)
         self.n_px += region.n_px
-
-
-def _squares(shape_px: Sequence[int]) -> Iterator[Region]:
-    """Squares, or boxes, that lie evenly all over an image, always the same ones."""
-    counts, sides = _SQUARES[len(shape_px)], _SQUARE_PX[len(shape_px)]
-    for index in np.ndindex(*counts):
-        middle = [(2 * i + 1) * n // (2 * count) for i, n, count in zip(index, shape_px, counts, strict=True)]
-        start = [max(0, m - side // 2) for m, side in zip(middle, sides, strict=True)]
-        yield Region.at(start, sides).clipped(shape_px)
