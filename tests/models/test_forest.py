@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -128,3 +130,19 @@ def test_thinned_examples_are_even_over_the_classes(counts: list[int], most: int
 @pytest.mark.parametrize("most", [3, 5])
 def test_few_examples_are_all_kept(most: int) -> None:
     assert thinned(np.array([0, 1, 1]), most, seed=0).tolist() == [0, 1, 2]
+
+
+def test_predicting_on_several_threads_leaves_the_filters_of_warnings_alone() -> None:
+    """scikit-learn's own prediction on threads can lose them: they are the process's, not the thread's."""
+    features, targets = blobs((30, 20))
+    forest = Forest.grown(features, targets, n_trees=16)
+    many = np.tile(features, (200, 1))
+    before = list(warnings.filters)
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for _ in range(50):
+            forest.probabilities(many)
+    finally:
+        torch.set_num_threads(n_threads)
+    assert warnings.filters == before

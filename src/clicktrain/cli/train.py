@@ -38,7 +38,11 @@ def train(
     axes: Axes = None,
     voxel_size: Annotated[
         tuple[float, float, float] | None,
-        typer.Option(help="Distance of a volume's pixels along z, y and x, in any unit; by default all alike."),
+        typer.Option(
+            "--voxel-size",
+            "--spacing",
+            help="Distance of a volume's pixels along z, y and x, in any unit; by default all alike.",
+        ),
     ] = None,
     preset: Annotated[PresetName, typer.Option(help="Size of the network.")] = "auto",
     position_encoding: Annotated[
