@@ -174,9 +174,9 @@ def test_what_is_kept_stays_within_its_bytes_and_changes_no_value() -> None:
     source = open_image(stored)
     rng = np.random.default_rng(0)
     for _ in range(40):
-        region = Region.at(rng.integers(-20, 70, 2).tolist(), rng.integers(1, 40, 2).tolist())
+        region = Region.at(rng.integers(-20, 70, 2).tolist(), rng.integers(1, 18, 2).tolist())
         np.testing.assert_array_equal(source.read(region), reflected(GREY[None], region))
-        assert source._cache.n_bytes <= 3000
+        assert source._cache.n_bytes <= 9 * 16 * 16 * GREY.itemsize
     assert len(stored.parts) > 20
 
 
@@ -367,3 +367,23 @@ def test_axes_by_hand_name_a_dimension_of_a_tiff_that_it_does_not_know(tmp_path:
         whole(open_image(path))
     assert str(path) in str(caught.value)
     np.testing.assert_array_equal(whole(open_image(path, axes="CYX")), VOLUME)
+
+
+def test_neighbouring_regions_decode_what_they_share_once_however_much_it_is() -> None:
+    values = Counting(np.zeros((128, 128)), (16, 16))
+    source = open_image(values)
+    for start in (0, 3, 5):
+        source.read(Region((start, start), (start + 60, start + 60)))
+    assert len(values.parts) == 25
+
+
+def test_memory_that_runs_out_in_a_region_is_not_called_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then smaller tiles may still do."""
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    source = open_image(tiff(tmp_path / "a.tif", GREY, tile=(16, 16)))
+    monkeypatch.setattr(type(source._open().levels[0]), "__getitem__", fail)
+    with pytest.raises(MemoryError):
+        source.read(Region((0, 0), (10, 20)))

@@ -21,6 +21,8 @@ from tests.images.adapters import COLOUR, COLOURS, GREY, GREYS, VOLUME, VOLUMES
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from clicktrain.geometry.region import Region
+
 RNG = np.random.default_rng(0)
 
 
@@ -186,3 +188,24 @@ def test_fit_and_predict_refuse_what_shows_nothing_or_is_not_finite() -> None:
         ):
             with pytest.raises(ImageError, match=message):
                 refused()
+
+
+def test_the_sample_holds_a_pattern_as_often_as_the_image_does() -> None:
+    image = np.full((1024, 2048), 10.0)
+    image[:, ::8] = 200
+    shares = statistics_of(image).sample > 100
+    assert abs(shares.mean() - 1 / 8) < 0.01
+
+
+def test_an_image_of_many_channels_is_looked_through_in_smaller_blocks() -> None:
+    sizes = []
+
+    class Source:
+        n_channels, shape_px = 40, (1024, 1100)
+
+        def read(self, region: Region, **_: Any) -> Any:
+            sizes.append(40 * region.n_px)
+            return np.random.default_rng(0).random((40, *region.shape_px), np.float32)
+
+    run_to_end(measure(Source()), None)
+    assert max(sizes) <= 8 * 1024**2

@@ -82,7 +82,7 @@ def test_the_answer_does_not_depend_on_where_the_image_is(store: str, source: Im
 def test_no_more_than_a_tile_and_what_is_seen_of_it_is_read_at_once() -> None:
     model, shape_px = with_postprocess(pixel_model(BOTH), output_stride=2), (400, 300)
     watched = WatchedSource(noise_source(*shape_px))
-    statistics = len(_blocks(SHAPE_PX, exact=False))
+    statistics = len(_blocks(SHAPE_PX, watched.n_channels, exact=False))
     whole(model, watched, tile_px=(64, 64))
     tiles = watched.read_regions[statistics:]
     assert len(tiles) == 7 * 5

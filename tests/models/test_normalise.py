@@ -46,3 +46,10 @@ def test_pooled_statistics_are_those_of_the_images_laid_together() -> None:
     together = measured(np.concatenate((one, other), axis=2))
     assert pooled.mean == pytest.approx(together.mean)
     assert pooled.deviation == pytest.approx(together.deviation)
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 123.456, -1e9])
+def test_a_flat_channel_is_0_also_where_its_mean_is_rounded(value: float) -> None:
+    image = np.full((1, 700, 700), value)
+    statistics = ChannelStatistics((float(image.mean()),), (float(np.sqrt(np.square(image - image.mean()).mean())),))
+    assert not statistics.apply(image).any()

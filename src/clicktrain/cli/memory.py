@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 
 import psutil
 
 from clicktrain.errors import ClickTrainError
 
-__all__ = ["parse_bytes", "room_for_work"]
+__all__ = ["give_back_freed_memory", "parse_bytes", "room_for_work"]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 # What is left for tiles, however little was allowed: the smallest tiles work with that.
 _LEAST_BYTES = 1 << 25
+# mallopt's number for the size from which glibc asks the system for a block of its own, and the size taken here.
+_M_MMAP_THRESHOLD, _MMAP_BYTES = -3, 1 << 20
 
 
 def parse_bytes(text: str) -> int:
@@ -40,3 +44,15 @@ def room_for_work(most_bytes: int | None) -> int:
     if most_bytes is None:
         return int(psutil.virtual_memory().available) // 2
     return max(_LEAST_BYTES, most_bytes - int(psutil.Process().memory_info().rss))
+
+
+def give_back_freed_memory() -> None:
+    """Let large arrays go back to the system when they are freed, in this whole process.
+
+    By default glibc keeps blocks of up to 32 MB once it has seen some freed, among them holes that the next tile does
+    not fit into, so that a long run takes half as much again as it uses. Elsewhere nothing is changed.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)

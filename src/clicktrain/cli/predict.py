@@ -45,9 +45,10 @@ def predict(
     The exit code is 0 if every image was done, 1 if some were not, 2 if nothing could be started.
     """
     from clicktrain.batch.plan import plan_outputs
-    from clicktrain.cli.memory import parse_bytes, room_for_work
+    from clicktrain.cli.memory import give_back_freed_memory, parse_bytes, room_for_work
     from clicktrain.images.lists import expand_images
 
+    give_back_freed_memory()
     most_bytes = None if memory is None else parse_bytes(memory)
     jobs = plan_outputs(
         expand_images(inputs),

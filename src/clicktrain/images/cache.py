@@ -20,11 +20,12 @@ class BlockCache:
     Parameters
     ----------
     most_bytes : int
-        A block that is larger is kept alone, until another one is read: it may be the whole image.
+        Of a larger set of blocks that are read at once all are kept, until others are read: neighbours of a tile need
+        the same ones, and without them each would be decoded again for every tile.
     """
 
     def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+        self._least_bytes = self._most_bytes = most_bytes
         self._blocks: OrderedDict[Hashable, AnyArray] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -33,6 +34,11 @@ class BlockCache:
     def n_bytes(self) -> int:
         """What is kept now, in bytes."""
         return self._bytes
+
+    def hold(self, n_bytes: int) -> None:
+        """Keep at least so many bytes, those of the blocks that are read next."""
+        with self._lock:
+            self._most_bytes = max(self._least_bytes, n_bytes)
 
     def get(self, key: Hashable, read: Callable[[], AnyArray]) -> AnyArray:
         """Return a block, reading it if it is not kept.

@@ -79,20 +79,21 @@ def read_raw(path: Path, *, palette: bool = True) -> RawImage:
     kind, reader = _reader(path)
     check_readable(path)
     # Readers warn about odd but usable files; what is not usable raises.
-    with explained(path, kind), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return reader(path, palette)
+    try:
+        with explained(path, kind), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return reader(path, palette)
+    except MemoryError as error:
+        raise ImageError(f"`{path}` must fit into memory, got a larger image. Cut it into pieces first.") from error
 
 
 @contextmanager
 def explained(path: Path, kind: str) -> Iterator[None]:
-    """Turn whatever decoders raise on damaged files of a kind into an ImageError."""
+    """Turn whatever decoders raise on damaged files of a kind into an ImageError; smaller regions may help memory."""
     try:
         yield
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
-    except MemoryError as error:
-        raise ImageError(f"`{path}` must fit into memory, got a larger image. Cut it into pieces first.") from error
     except _DAMAGE as error:
         raise _unreadable(path, kind, error) from error
 

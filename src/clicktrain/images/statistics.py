@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
+from math import ceil, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +26,8 @@ __all__ = ["ImageStatistics", "measure"]
 
 # Blocks in which an image is looked through, by number of axes.
 _BLOCK_PX = {2: (1024, 1024), 3: (32, 256, 256)}
+# With more channels than this the blocks are smaller, as they are kept in double precision.
+_BLOCK_CHANNELS = 8
 # Of an image that is larger than this, boxes all over it are measured: so many along each axis, and so large.
 _MOST_PX = 1 << 26
 _BOXES, _BOX_PX = {2: (8, 8), 3: (4, 4, 4)}, {2: (512, 512), 3: (32, 96, 96)}
@@ -143,22 +145,32 @@ def measure(source: ImageSource, *, exact: bool = False) -> Generator[None, None
     ImageStatistics
     """
     # Never a coarser resolution: means of noisy pixels vary less, and the same image would then be seen otherwise.
-    blocks = _blocks(source.shape_px, exact=exact)
+    blocks = _blocks(source.shape_px, source.n_channels, exact=exact)
     total_px = sum(block.n_px for block in blocks)
     moments, sample = _Moments(source.n_channels), []
+    rng = np.random.default_rng(0)
     for block in blocks:
         values = source.read(block).reshape(source.n_channels, -1).astype(np.float64)
         moments.add(values)
-        step = max(1, -(-total_px // _SAMPLED_PX))
-        sample.append(values[:, ::step].copy())
+        sample.append(_some(values, total_px, rng))
         yield
     return ImageStatistics(
         moments.mean, moments.products / moments.count, moments.low, moments.high, np.concatenate(sample, axis=1)
     )
 
 
-def _blocks(shape_px: Sequence[int], *, exact: bool) -> list[Region]:
+def _some(values: Doubles, total_px: int, rng: np.random.Generator) -> Doubles:
+    """A block's share of the sample; at random, as every so-manieth pixel may be a column of the image."""
+    if total_px <= _SAMPLED_PX:
+        return values
+    n = values.shape[1]
+    return values[:, rng.integers(0, n, ceil(n * _SAMPLED_PX / total_px))]
+
+
+def _blocks(shape_px: Sequence[int], n_channels: int, *, exact: bool) -> list[Region]:
     ndim = len(shape_px)
-    if exact or prod(shape_px) <= _MOST_PX:
-        return cut(Region.whole(shape_px), _BLOCK_PX[ndim])
-    return spread_boxes(shape_px, _BOXES[ndim], _BOX_PX[ndim])
+    sides = [max(1, side // ceil(n_channels / _BLOCK_CHANNELS)) for side in _BLOCK_PX[ndim][-2:]]
+    sides = [*_BLOCK_PX[ndim][:-2], *sides]
+    whole = exact or prod(shape_px) <= _MOST_PX
+    boxes = [Region.whole(shape_px)] if whole else spread_boxes(shape_px, _BOXES[ndim], _BOX_PX[ndim])
+    return [block for box in boxes for block in cut(box, sides)]

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredImage"]
 
-# Decoded blocks that are kept: two rows of tiles of a slide share them.
-_CACHE_BYTES = 1 << 26
+# Decoded blocks that are kept: two rows of tiles of a slide share them; and how many at most, where the blocks under
+# one region are more.
+_CACHE_BYTES, _MOST_CACHE_BYTES = 1 << 26, 1 << 29
 # What is normalised is kept in single precision.
 _MOST_VALUE = np.finfo(np.float32).max
 
@@ -192,7 +193,10 @@ class StoredImage:
         if chunk is None:
             return self._read_stored(opened, region, level)
         values: AnyArray = np.empty((opened.n_channels, *region.shape_px), _native(opened.levels[level]))
-        for block in blocks_under(region, chunk, opened.shape_px(level)):
+        blocks = blocks_under(region, chunk, opened.shape_px(level))
+        under_bytes = sum(block.n_px for block in blocks) * opened.n_channels * values.itemsize
+        self._cache.hold(min(under_bytes, _MOST_CACHE_BYTES))
+        for block in blocks:
             found = self._cache.get((level, block), partial(self._read_stored, opened, block, level))
             both = block.common(region)
             values[(slice(None), *both.within(region))] = found[(slice(None), *both.within(block))]

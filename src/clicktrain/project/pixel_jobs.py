@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clicktrain.api.inputs import check_fits
 from clicktrain.errors import ClicksError
 from clicktrain.inference.pixels.summaries import ClassSink, ConfidenceSink, class_dtype
 from clicktrain.project.values import ClassifierOptions, Prediction, TrainingReport
@@ -33,6 +34,9 @@ __all__ = [
     "name_classes",
     "predict_pixels",
 ]
+
+# Of a pixel: the number of its class, and how sure it is in single precision.
+_ANSWER_BYTES = 5
 
 
 def check_clicked(state: State, image: ProjectImage) -> tuple[ProjectImage, ...]:
@@ -126,6 +130,7 @@ def predict_pixels(task: Task, classifier: PixelPredictor, image: ProjectImage) 
     """Classify every pixel of an image."""
     start_s = perf_counter()
     numbers = np.asarray(classifier.classes_)
+    check_fits(image.shape_px, _ANSWER_BYTES, image.source.name)
     classes = np.zeros(image.shape_px, class_dtype(numbers))
     sure = np.zeros(image.shape_px, np.float32)
     sink = SeveralSinks([ClassSink(ArraySink(classes), numbers), ConfidenceSink(ArraySink(sure))])

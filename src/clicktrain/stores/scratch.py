@@ -1,19 +1,17 @@
-"""Names for what is in the making: hidden, beside its final place, and different in every process."""
+"""Names for what is in the making: hidden, beside its final place, and never used twice."""
 
 from __future__ import annotations
 
-import itertools
-import os
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["beside"]
 
-_NUMBERS = itertools.count()
-
 
 def beside(path: Path) -> Path:
     """A name in the same folder that nobody else uses, as only a rename within one folder is atomic."""
-    return path.parent / f".clicktrain-{os.getpid()}-{next(_NUMBERS)}{path.suffix}"
+    # Process numbers are not enough: machines and containers that write into one folder may share them.
+    return path.parent / f".clicktrain-{uuid4().hex}{path.suffix}"

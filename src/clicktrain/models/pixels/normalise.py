@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ChannelStatistics"]
 
+# A deviation that is smaller, beside the mean, is what rounding leaves of a channel that is the same everywhere.
+_FLAT = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatistics:
@@ -55,5 +58,6 @@ class ChannelStatistics:
         scaled = np.empty(values.shape, np.float32)
         # Channel by channel, so that the copy in double precision is small.
         for channel, target, mean, deviation in zip(values, scaled, self.mean, self.deviation, strict=True):
-            target[...] = (channel.astype(np.float64) - mean) / (deviation if deviation > 0 else 1.0)
+            flat = deviation <= _FLAT * abs(mean)
+            target[...] = 0 if flat else (channel.astype(np.float64) - mean) / deviation
         return torch.from_numpy(scaled)
