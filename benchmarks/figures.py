@@ -67,6 +67,12 @@ ROWS = (
     ("live.gui_gap_max_s", "the largest of these gaps", "{:.3f} s"),
     ("live.first_gui_gap_max_s", "the largest gap in the first training, which also loads torch", "{:.3f} s"),
     ("live.cancel_p95_s", "from Cancel to idle, 95 % are below", "{:.2f} s"),
+    ("scale.rss_over_budget", "most memory that `clicktrain predict` took of what `--memory` allowed", "{:.0%}"),
+    (
+        "scale.rss_growth",
+        "memory for {scale.largest_px:.0f} x {scale.largest_px:.0f} px, beside 2048 x 2048 px",
+        "{:.2f} times",
+    ),
     ("startup.import_s", "`import clicktrain`", "{:.3f} s"),
 )
 
