@@ -50,7 +50,7 @@ def test_nothing_far_from_the_clicks_is_read_but_for_statistics(
         classifier.fit(watched, clicks)
         watched.read_regions.clear()
     getattr(classifier, name)(watched, clicks)
-    blocks = _blocks(shape_px, exact=False)
+    blocks = _blocks(shape_px, watched.n_channels, exact=False)
     assert watched.read_regions[: len(blocks)] == blocks
     around = watched.read_regions[len(blocks) :]
     assert around
@@ -62,7 +62,8 @@ def test_as_much_is_read_of_a_larger_image() -> None:
     for factor in (1, 2):
         watched, clicks = large_image((700 * factor, 700 * factor))
         PixelClassifier(preset=brief()).fit(watched, clicks)
-        read.append(sum(region.n_px for region in watched.read_regions[len(_blocks(watched.shape_px, exact=False)) :]))
+        blocks = _blocks(watched.shape_px, watched.n_channels, exact=False)
+        read.append(sum(region.n_px for region in watched.read_regions[len(blocks) :]))
     assert read[0] == read[1]
 
 
