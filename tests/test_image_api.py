@@ -205,7 +205,7 @@ def test_labels_that_cannot_be_learned_from_are_refused(images, labels, reason: 
     ("bad", "reason"),
     [
         (np.zeros((15, 40), np.float32), r"image 2 must be at least 16 px high and wide.*got 15 x 40"),
-        (np.zeros((40, 40, 3), np.float32), "image 2 must have 1 channels like the other training images, got 3"),
+        (np.zeros((40, 40, 3), np.float32), "image 2 must have 1 channels like the training images, got 3"),
         (np.full((40, 40), np.nan, np.float32), "image 2 must be finite"),
         (object(), r"must be arrays or paths"),
     ],

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 from PIL import Image
@@ -99,7 +100,8 @@ def test_the_format_of_the_results_can_be_chosen_and_they_can_be_replaced(
 
 
 def test_little_memory_changes_no_answer(clicktrain, model, images, tmp_path):
-    for folder, options in (("little", ["--memory", "1MB"]), ("much", [])):
+    little_mb = psutil.Process().memory_info().rss // 10**6 + 400
+    for folder, options in (("little", ["--memory", f"{little_mb}MB"]), ("much", [])):
         assert clicktrain("predict", model, images / "a.png", "-o", tmp_path / folder, *options).exit_code == 0
     little, much = (read(tmp_path / folder / "a_probabilities.tif") for folder in ("little", "much"))
     np.testing.assert_allclose(little, much, atol=1e-6)
@@ -118,10 +120,23 @@ def test_what_is_no_size_is_refused(text):
         memory.parse_bytes(text)
 
 
-def test_room_for_work_is_what_the_program_does_not_take_already_and_never_nothing():
-    assert memory.room_for_work(1) > 0
-    assert 10**15 - 10**12 < memory.room_for_work(10**15) < 10**15
-    assert memory.room_for_work(None) > 0
+def test_room_for_work_is_what_the_program_does_not_take_already():
+    assert 10**15 - 10**12 < memory.room_for_work(10**15, 1) < 10**15
+    assert memory.room_for_work(None, 1) > 0
+
+
+@pytest.mark.parametrize("size", ["0", "500", "50MB"])
+def test_less_memory_than_the_program_needs_is_refused(clicktrain, model, images, tmp_path, size):
+    refused = clicktrain("predict", model, images / "a.png", "-o", tmp_path / "out", "--memory", size)
+    assert refused.exit_code == 2
+    assert "--memory must be at least" in refused.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_images_does_not_get_the_results_as_well(clicktrain, model, images):
+    refused = clicktrain("predict", model, images, "-o", images)
+    assert refused.exit_code == 2
+    assert "must not lie among the inputs" in refused.output
 
 
 class TestBadInput:

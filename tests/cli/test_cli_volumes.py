@@ -53,7 +53,7 @@ def test_a_volume_in_ome_zarr_is_trained_on_and_classified_like_one_in_tiff(clic
     trained = clicktrain("train", path, "--clicks", tmp_path / "v.csv", "-o", model, "--preset", "fast")
     assert trained.exit_code == 0, trained.output
     for image in (path, volume):
-        done = clicktrain("predict", model, image, "-o", tmp_path / "out", "--no-probabilities", "--memory", "1GB")
+        done = clicktrain("predict", model, image, "-o", tmp_path / "out", "--no-probabilities", "--memory", "8GB")
         assert done.exit_code == 0, done.output
     found = [open_image(tmp_path / "out" / f"v_classes.{ending}") for ending in ("ome.zarr", "tif")]
     np.testing.assert_array_equal(*map(whole, found))

@@ -244,6 +244,28 @@ def test_saved_model_keeps_the_names_given_after_training(ready, record, tmp_pat
     other.close()
 
 
+def test_a_model_whose_names_are_not_those_of_the_clicks_is_refused_until_they_are(ready, record, tmp_path):
+    ready.train()
+    assert ready.wait(10)
+    ready.edit_class(1, name="gland")
+    ready.edit_class(2, name="rest")
+    ready.save_model(tmp_path / "m.model")
+    assert ready.wait(10)
+    for number, name in ((1, "other"), (2, "gland"), (1, "rest")):
+        ready.edit_class(number, name=name)
+    before = ready.state
+    ready.load_model(tmp_path / "m.model")
+    assert ready.wait(10)
+    assert "class 1 must be 'rest', as what was clicked is, got 'gland'" in record.of("failed")[0]
+    assert (ready.state.classes, ready.state.pixel_classifier) == (before.classes, before.pixel_classifier)
+    for number, name in ((1, "other"), (2, "rest"), (1, "gland")):
+        ready.edit_class(number, name=name)
+    ready.load_model(tmp_path / "m.model")
+    assert ready.wait(10)
+    assert len(record.of("failed")) == 1
+    assert ready.state.pixel_classifier is not before.pixel_classifier
+
+
 def test_a_model_that_cannot_be_read_leaves_the_classifier(ready, record, tmp_path):
     ready.train()
     assert ready.wait(10)

@@ -114,6 +114,9 @@ def _columns(path: Path, header: list[str], wanted: Sequence[str]) -> list[int]:
 
 
 def _row(cells: list[str], shape_px: tuple[int, ...]) -> tuple[int, ...]:
+    for cell in cells:
+        if not _is_number(cell):
+            raise ValueError(f"places and classes must be numbers, got {cell.strip()!r}")
     place = [int(np.floor(float(cell) + 0.5)) for cell in cells[:-1]]
     number = float(cells[-1])
     if not all(0 <= n < length for n, length in zip(place, shape_px, strict=True)):
@@ -122,3 +125,11 @@ def _row(cells: list[str], shape_px: tuple[int, ...]) -> tuple[int, ...]:
     if not (1 <= number <= _MAX_CLASS and number.is_integer()):
         raise ValueError(f"the class must be a whole number from 1 to {_MAX_CLASS}, got {cells[-1].strip()}")
     return *place, int(number)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -22,7 +22,7 @@ from clicktrain.api.voxel_size import with_voxel_size
 from clicktrain.config import ClassInfo, DeviceName, Preset, PresetName, SettingsName, default_class
 from clicktrain.config.summaries import ModelSummary, TrainedClicks
 from clicktrain.engine.device import pick_device
-from clicktrain.errors import ImageError
+from clicktrain.errors import ClassesError, ImageError
 from clicktrain.images.source import open_image
 from clicktrain.inference.pixels.constants import measure_constants
 from clicktrain.inference.pixels.embedding import MOST_BYTES, embed_image, embedding_bytes
@@ -303,7 +303,7 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
             As for `predict_proba`.
         sink : RegionSink
             Gets the probabilities (K, *region.shape_px) of each tile once, and is left open. Put into a
-            `clicktrain.api.ClassSink`, it gets class numbers instead.
+            `clicktrain.ClassSink`, it gets class numbers instead.
         memory_bytes : int, optional
             What the work on a tile may take, 0.8 GB by default; tiles are as large as that allows, up to 1024 pixels a
             side in images and 32 x 192 x 192 in volumes.
@@ -384,6 +384,12 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
 
     @class_infos.setter
     def class_infos(self, infos: Sequence[ClassInfo]) -> None:
+        for info in infos:
+            if not isinstance(info, ClassInfo):
+                raise ClassesError(
+                    f"class_infos must be ClassInfo, got {info!r}. "
+                    "Make them with `clicktrain.config.ClassInfo(number=1, name=..., color=...)`."
+                )
         self._infos = {info.number: info for info in infos}
 
     @classmethod

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from clicktrain.errors import StorageError
@@ -10,7 +12,6 @@ from clicktrain.images.discovery import image_stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 __all__ = [
     "OutputFormat",
@@ -18,6 +19,7 @@ __all__ = [
     "plan_outputs",
     "refuse_existing",
     "refuse_one_output_twice",
+    "refuse_results_among_inputs",
     "refuse_to_replace_inputs",
 ]
 
@@ -110,6 +112,16 @@ def refuse_one_output_twice(inputs: Iterable[Path], outputs: Iterable[str | Path
             raise StorageError(
                 f"inputs must have different names, got `{other}` and `{path}`, which have one output. "
                 "Rename one, or write them to different folders."
+            )
+
+
+def refuse_results_among_inputs(inputs: Iterable[str | Path], out_dir: Path) -> None:
+    """Raise a StorageError if results would lie in a folder of inputs: the next run would take them for images."""
+    for given in inputs:
+        if os.path.isdir(given) and Path(given).resolve() == out_dir.resolve():
+            raise StorageError(
+                f"outputs must not lie among the inputs, got the folder `{out_dir}` for both. "
+                "Choose another folder for the outputs."
             )
 
 

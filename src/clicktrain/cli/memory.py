@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 import sys
+from math import ceil
 
 import psutil
 
@@ -13,8 +14,6 @@ from clicktrain.errors import ClickTrainError
 __all__ = ["give_back_freed_memory", "parse_bytes", "room_for_work"]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-# What is left for tiles, however little was allowed: the smallest tiles work with that.
-_LEAST_BYTES = 1 << 25
 # mallopt's number for the size from which glibc asks the system for a block of its own, and the size taken here.
 _M_MMAP_THRESHOLD, _MMAP_BYTES = -3, 1 << 20
 
@@ -33,17 +32,30 @@ def parse_bytes(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2]])
 
 
-def room_for_work(most_bytes: int | None) -> int:
+def room_for_work(most_bytes: int | None, least_bytes: int) -> int:
     """What is left for the work itself of what the program may take, beside what it takes already.
 
     Parameters
     ----------
     most_bytes : int, optional
         By default half of the free memory.
+    least_bytes : int
+        What the work needs in any case.
+
+    Raises
+    ------
+    ClickTrainError
+        If less would be left than the work needs.
     """
     if most_bytes is None:
         return int(psutil.virtual_memory().available) // 2
-    return max(_LEAST_BYTES, most_bytes - int(psutil.Process().memory_info().rss))
+    taken_bytes = int(psutil.Process().memory_info().rss)
+    if most_bytes < taken_bytes + least_bytes:
+        raise ClickTrainError(
+            f"--memory must be at least {ceil((taken_bytes + least_bytes) / 1e6)}MB for this model, "
+            f"got {most_bytes / 1e6:g}MB. Allow more, or leave it out."
+        )
+    return most_bytes - taken_bytes
 
 
 def give_back_freed_memory() -> None:

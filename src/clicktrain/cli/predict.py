@@ -44,12 +44,13 @@ def predict(
 
     The exit code is 0 if every image was done, 1 if some were not, 2 if nothing could be started.
     """
-    from clicktrain.batch.plan import plan_outputs
+    from clicktrain.batch.plan import plan_outputs, refuse_results_among_inputs
     from clicktrain.cli.memory import give_back_freed_memory, parse_bytes, room_for_work
     from clicktrain.images.lists import expand_images
 
     give_back_freed_memory()
     most_bytes = None if memory is None else parse_bytes(memory)
+    refuse_results_among_inputs(inputs, output)
     jobs = plan_outputs(
         expand_images(inputs),
         output,
@@ -61,9 +62,11 @@ def predict(
 
     from clicktrain.api import PixelClassifier
     from clicktrain.batch.run import predict_files
+    from clicktrain.inference.pixels.stream import LEAST_MEMORY_BYTES
     from clicktrain.stores.whole_files import make_folder
 
     classifier = PixelClassifier.load(model, device=device)
+    room_bytes = room_for_work(most_bytes, LEAST_MEMORY_BYTES)
     make_folder(output)
     start_s = time.perf_counter()
     with progress_bar("predicting") as show:
@@ -72,7 +75,7 @@ def predict(
             jobs,
             lambda step: show(step.fraction, f"{step.done}/{step.total} {step.path.name}"),
             axes=axes,
-            memory_bytes=room_for_work(most_bytes),
+            memory_bytes=room_bytes,
         )
     _summarise(results, output, time.perf_counter() - start_s)
 

@@ -182,5 +182,8 @@ def _some_in(folder: Path) -> list[Path]:
     found = images_in(folder)
     if not found:
         endings = ", ".join(IMAGE_SUFFIXES)
-        raise StorageError(f"`{folder}` must hold at least one image, got none: no OME-Zarr and no {endings}.")
+        raise StorageError(
+            f"`{folder}` must hold at least one image, got none: no OME-Zarr and no {endings}. "
+            "Folders in it are not searched; a pattern such as FOLDER/*/*.png is."
+        )
     return found

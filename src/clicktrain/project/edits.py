@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clicktrain.errors import ClicksError
+from clicktrain.config import default_class
+from clicktrain.errors import ClassesError, ClicksError
 from clicktrain.images.source import open_image
 from clicktrain.project.state import ProjectImage, State
 from clicktrain.project.values import ClassifierOptions
@@ -109,10 +110,31 @@ def use_pixel_classifier(state: State, classifier: TrainablePixelClassifier) -> 
 
 
 def use_loaded_pixel_classifier(state: State, classifier: TrainablePixelClassifier) -> State:
-    """Use a classifier of pixels that comes from elsewhere and brings its options and classes along."""
+    """Use a classifier of pixels that comes from elsewhere and brings its options and classes along.
+
+    Raises
+    ------
+    ClassesError
+        If pixels are clicked as a class that has another name in the classifier: they would be learned as that one.
+    """
+    _check_clicked_names(state, classifier.class_infos)
     options = ClassifierOptions.of(classifier)
     state = update_classes(set_options(state, options), classifier.class_infos)
     return use_pixel_classifier(state, classifier)
+
+
+def _check_clicked_names(state: State, infos: Sequence[ClassInfo]) -> None:
+    clicked = {number for image in state.images if image.clicks is not None for number in image.clicks.present}
+    for info in infos:
+        if info.number not in clicked or info.number not in state.classes:
+            continue
+        name = state.classes[info.number].name
+        # A name that nobody chose means nothing yet.
+        if name not in (info.name, default_class(info.number).name):
+            raise ClassesError(
+                f"the model's class {info.number} must be {name!r}, as what was clicked is, got {info.name!r}. "
+                "Rename the class if they are the same, or erase its clicks first."
+            )
 
 
 def use_image_classifier(state: State, classifier: TrainableImageClassifier) -> State:

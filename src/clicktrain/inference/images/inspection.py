@@ -132,8 +132,8 @@ def check_channels(images: Sequence[InspectedImage], wanted: int) -> None:
     for each in images:
         if each.n_channels != wanted:
             raise ImageError(
-                f"{each.image.name} must have {wanted} channels like the other training images, "
-                f"got {each.n_channels}. Choose images of the same kind or train them apart."
+                f"{each.image.name} must have {wanted} channels like the training images, "
+                f"got {each.n_channels}. Choose images of the same kind or train anew."
             )
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from clicktrain.models.pixels.window import ImageWindow
     from clicktrain.types import AnyArray, FloatArray
 
-__all__ = ["LEAST_TILE_PX", "predict_image", "tile_shape"]
+__all__ = ["LEAST_MEMORY_BYTES", "LEAST_TILE_PX", "predict_image", "tile_shape"]
 
 # By number of axes. What is computed beyond a tile's border, by the embedding above all, costs less the larger it is.
 _LARGEST_PX = {2: (1024, 1024), 3: (32, 192, 192)}
@@ -40,6 +40,8 @@ LEAST_TILE_PX = {2: (16, 16), 3: (8, 16, 16)}
 # the embedding, and some per pixel and feature.
 _FIXED_BYTES, _PIXEL_BYTES, _FEATURE_BYTES = 220_000_000, 260, 8
 _USUAL_BYTES = 800_000_000
+# With less the smallest tiles do not fit.
+LEAST_MEMORY_BYTES = 250_000_000
 # Of images up to this size the shares of the classes are those of all pixels; of larger ones those of squares all over
 # the image, so many along each axis and so wide.
 _WHOLE_PX = 1 << 22
