@@ -238,8 +238,13 @@ def test_model_is_saved_and_loaded(viewer, clicked, open_dock, classifier, finis
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "halves.clicktrain"), ""))
     clicked.controls.load.click()
     finish(clicked)
+    assert "class 1 must be 'other'" in clicked.controls.status.text
+    assert clicked.table._table.item(0, 1).text() == "other"
+
+    clicked.project.edit_class(1, name="dark")
+    clicked.controls.load.click()
+    finish(clicked)
     assert clicked.controls.status.text == "Loaded halves.clicktrain"
-    assert clicked.table._table.item(0, 1).text() == "dark"
     clicked.controls.predict.click()
     finish(clicked)
     assert "halves classes" in viewer.layers
