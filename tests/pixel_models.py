@@ -19,11 +19,10 @@ from clicktrain.models.pixels.nets import PixelNet, build_network
 from clicktrain.models.pixels.normalise import ChannelStatistics
 from clicktrain.models.pixels.pretrained import CODE_CHANNELS, EmbeddedHead, Embedding
 from clicktrain.models.pixels.trunk import Trunk
+from clicktrain.progress import drained
 from clicktrain.stores.sinks import ArraySink
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from clicktrain.geometry.region import Region
     from clicktrain.images.source import ImageSource
 
@@ -31,19 +30,13 @@ LOCAL, BOTH, ALL = ("local",), ("local", "embedding"), ("local", "trees", "embed
 CHANNELS, N_CLASSES = 2, 3
 
 
-def drained(steps: Generator[Any, None, Any]) -> Any:
-    """Run to the end and return the result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-
-
 def network_config(*, ndim: int = 2, position_encoding: bool = False, anisotropy: float = 1.0) -> NetworkConfig:
     """Settings of the smallest network that has all parts."""
     return NetworkConfig(
         sigmas_px=(0.7, 1.0),
+        components=6,
+        # Either of them in images, so that both are met.
+        feature_stride=2 if ndim == 2 and not position_encoding else 1,
         width=4,
         levels=2,
         members=2 if ndim == 2 else 1,
@@ -61,6 +54,7 @@ def pixel_model(
     """A model of random weights for images of two channels."""
     config = network_config(ndim=ndim, position_encoding=position_encoding, anisotropy=anisotropy)
     net = build_network(config, in_channels=CHANNELS, n_classes=N_CLASSES, seed=5).eval()
+    net.components.measure([_features(net.feature_channels, ndim)])
     statistics = ChannelStatistics((0.5,) * CHANNELS, (0.3,) * CHANNELS)
     model = PixelModel.of(net, tuple(range(1, N_CLASSES + 1)), statistics)
     return replace(
@@ -69,6 +63,13 @@ def pixel_model(
         forest=_forest(net) if "trees" in members else None,
         n_clicks=60,
     )
+
+
+def _features(count: int, ndim: int) -> torch.Tensor:
+    """Correlated noise in as many features."""
+    rng = np.random.default_rng(6)
+    values = rng.normal(size=(count, count)) @ rng.normal(size=(count, 200))
+    return torch.from_numpy(values.astype(np.float32)).view(count, *(1,) * (ndim - 1), 200)
 
 
 def _head(code_channels: int) -> EmbeddedHead:

@@ -20,7 +20,7 @@ from clicktrain.inference.pixels import constants
 from clicktrain.inference.pixels.constants import measure_constants
 from clicktrain.models.pixels.position_codes import PositionCodes
 from clicktrain.models.pixels.pretrained import EmbeddedHead
-from tests.pixel_models import drained
+from clicktrain.progress import drained
 from tests.textures import strokes, two_textures, two_textures_in_depth
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["Progress", "ProgressCallback", "as_progress", "run_to_end"]
+__all__ = ["Progress", "ProgressCallback", "as_progress", "drained", "run_to_end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,16 @@ def run_to_end(steps: Generator[Progress, None, T], progress: ProgressCallback |
                 return result
             if progress is not None:
                 progress(step)
+
+
+def drained(steps: Generator[object, None, T]) -> T:
+    """Run to the end, where nobody waits for a single step, and return the result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
 
 
 def as_progress(now: Progress, steps: Generator[object, None, T]) -> Generator[Progress, None, T]:

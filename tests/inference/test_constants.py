@@ -13,7 +13,8 @@ from clicktrain.geometry.region import Region
 from clicktrain.images.source import ImageSource, open_image
 from clicktrain.inference.pixels.constants import ImageConstants, measure_constants
 from clicktrain.models.pixels.normalise import ChannelStatistics
-from tests.pixel_models import BOTH, constants_of, drained, noise_source, pixel_model
+from clicktrain.progress import drained
+from tests.pixel_models import BOTH, constants_of, noise_source, pixel_model
 
 
 def constants_by(source: ImageSource, normalisation: str, trained_on: ChannelStatistics | None) -> ImageConstants:

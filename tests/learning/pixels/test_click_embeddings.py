@@ -14,7 +14,9 @@ from clicktrain.inference.pixels.strided import read_off
 from clicktrain.learning.pixels import click_embeddings, extract
 from clicktrain.learning.pixels.click_embeddings import embed_clicks
 from clicktrain.learning.pixels.examples import Example
-from tests.pixel_models import BOTH, constants_of, drained, noise_source, pixel_model
+from clicktrain.progress import drained
+from clicktrain.workers import Workers
+from tests.pixel_models import BOTH, constants_of, noise_source, pixel_model
 from tests.textures import strokes, two_textures
 
 if TYPE_CHECKING:
@@ -31,6 +33,12 @@ def clicked(shape_px: tuple[int, ...], count: int, *, position_encoding: bool = 
     return model.embedded, Example(source, clicks, constants_of(model, source))
 
 
+def embedded(head: EmbeddedHead, image: Example, clicks: Clicks, stride: int) -> torch.Tensor:
+    """Embeddings of clicks."""
+    with Workers(torch.device("cpu")) as workers:
+        return drained(embed_clicks(head, image, clicks, stride, workers))
+
+
 @pytest.mark.parametrize("sides_px", [(8,), (16, 64), (256,)])
 @pytest.mark.parametrize("shape_px", [(41, 50), (7, 90), (3, 20, 31)])
 def test_clicks_are_embedded_as_in_the_whole_image_whatever_the_windows(
@@ -38,7 +46,7 @@ def test_clicks_are_embedded_as_in_the_whole_image_whatever_the_windows(
 ) -> None:
     monkeypatch.setattr(click_embeddings, "_SIDES_PX", sides_px)
     head, example = clicked(shape_px, 30)
-    found = drained(embed_clicks(head, example, example.clicks, 2))
+    found = embedded(head, example, example.clicks, 2)
     seen = Region.whole(shape_px).seen_by(head.fov_among(len(shape_px)))
     grey = read_window(example.source, example.constants, seen, torch.device("cpu")).grey(*example.constants.grey)
     with torch.inference_mode():
@@ -52,13 +60,13 @@ def test_clicks_are_embedded_as_in_the_whole_image_whatever_the_windows(
 def test_pixels_that_are_embedded_have_their_own_embedding() -> None:
     head, example = clicked((60, 50), 20)
     even = Clicks(example.clicks.positions_px // 2 * 2, example.clicks.classes, (60, 50))
-    exact, between = (drained(embed_clicks(head, example, even, stride)) for stride in (1, 2))
+    exact, between = (embedded(head, example, even, stride) for stride in (1, 2))
     torch.testing.assert_close(between, exact, atol=1e-4, rtol=0)
 
 
 def test_position_codes_are_those_of_the_very_pixels() -> None:
     head, example = clicked((60, 50), 20, position_encoding=True)
-    found = drained(embed_clicks(head, example, example.clicks, 2))
+    found = embedded(head, example, example.clicks, 2)
     codes = example.constants.codes.region((0, 0), (60, 50))[0]
     rows, columns = torch.from_numpy(example.clicks.positions_px).T
     torch.testing.assert_close(found[:, 48:], codes[:, rows, columns].T)

@@ -12,14 +12,17 @@ from clicktrain.annotations.clicks import Clicks
 from clicktrain.geometry.region import Region
 from clicktrain.inference.pixels.constants import read_window
 from clicktrain.learning.pixels import click_windows
-from clicktrain.learning.pixels.click_windows import gather_windows
+from clicktrain.learning.pixels.click_windows import gather_features
 from clicktrain.learning.pixels.examples import Example
 from clicktrain.models.pixels.window import stem_features
-from tests.pixel_models import BOTH, LOCAL, constants_of, drained, noise_source, pixel_model
+from clicktrain.progress import drained
+from clicktrain.workers import Workers
+from tests.pixel_models import BOTH, LOCAL, constants_of, noise_source, pixel_model
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from clicktrain.learning.pixels.click_windows import ClickFeatureMaps, ClickWindows
     from clicktrain.models.pixels.fitted import PixelModel
 
 FLAT = ((330, 150), [[0, 0], [329, 149], [64, 63], [65, 64], [200, 10], [300, 140], [1, 149]])
@@ -41,6 +44,13 @@ def features_of(model: PixelModel, image: Example) -> Tensor:
         return stem_features(model.net, read_window(image.source, image.constants, seen, model.device), needed)[0]
 
 
+def gathered(model: PixelModel, examples: list[Example]) -> tuple[ClickFeatureMaps, ClickWindows]:
+    """What is learned from, before and after it is reduced to what the network reads."""
+    with Workers(model.device) as workers:
+        found = drained(gather_features(model, examples, workers, seed=0))
+        return found, drained(found.reduced(model.net, workers))
+
+
 @pytest.mark.parametrize(
     ("model", "place"),
     [
@@ -51,34 +61,45 @@ def features_of(model: PixelModel, image: Example) -> Tensor:
     ],
     ids=["image", "position encoding", "volume", "smaller than a window"],
 )
-def test_windows_hold_the_features_of_the_whole_image(
+def test_windows_hold_what_the_network_reads_of_the_whole_image(
     model: PixelModel, place: tuple[tuple[int, ...], list[list[int]]]
 ) -> None:
     examples = [example(model, *place, seed=seed) for seed in (0, 1)]
-    found = drained(gather_windows(model, examples, seed=0))
-    points = place[1]
-    assert found.classes.tolist() == [1 + number % 2 for number in range(len(points))] * 2
+    found, windows = gathered(model, examples)
+    points, apart = place[1], model.net.feature_stride
+    assert windows.classes.tolist() == [1 + number % 2 for number in range(len(points))] * 2
     assert found.numbers.tolist() == list(range(2 * len(points)))
     features = [features_of(model, one) for one in examples]
     centres = found.at_clicks(model.local_fov)
-    for number, (window, *corner) in enumerate(found.positions.tolist()):
+    sides = model.dense[0].fov
+    for number, (window, *corner) in enumerate(windows.positions.tolist()):
         image, point = features[number // len(points)], points[number % len(points)]
-        patch, there = (
-            tuple(slice(first, first + side) for first, side in zip(start, model.local_fov, strict=True))
-            for start in (corner, point)
-        )
-        expected = image[(slice(None), *there)]
-        torch.testing.assert_close(found.windows[(window, slice(None), *patch)], expected, atol=1e-5, rtol=1e-4)
-        middle = tuple(side // 2 for side in model.local_fov)
-        torch.testing.assert_close(centres[number], expected[(slice(None), *middle)], atol=1e-5, rtol=1e-4)
+        patch = tuple(slice(first, first + side) for first, side in zip(corner, sides, strict=True))
+        there = tuple(slice(first, first + side, apart) for first, side in zip(point, model.local_fov, strict=True))
+        expected = model.net.components(image[(slice(None), *there)][None])[0]
+        torch.testing.assert_close(windows.maps[(window, slice(None), *patch)], expected, atol=1e-4, rtol=1e-4)
+        middle = tuple(first + side // 2 for first, side in zip(point, model.local_fov, strict=True))
+        torch.testing.assert_close(centres[number], image[(slice(None), *middle)], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("few", [0, 100])
+def test_windows_are_the_same_alone_and_in_groups(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    model = pixel_model(LOCAL)
+    examples = [example(model, *FLAT)]
+    expected = gathered(model, examples)[1]
+    monkeypatch.setattr(click_windows, "_FEW", few)
+    maps, found = gathered(model, examples)
+    assert len(maps.maps) == {0: 2, 100: len(FLAT[1])}[few]
+    torch.testing.assert_close(found.maps, expected.maps, atol=1e-4, rtol=1e-4)
+    assert torch.equal(found.positions, expected.positions)
 
 
 def test_many_images_in_little_memory_keep_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(click_windows, "_MOST_BYTES", 1)
     model = pixel_model(LOCAL)
     examples = [example(model, (20, 150), [[5, 5], [6, 140]], seed) for seed in range(3)]
-    found = drained(gather_windows(model, examples, seed=0))
+    found, _ = gathered(model, examples)
     assert sorted(found.classes.tolist()) == [1, 2]
-    assert len(found.windows) == 2
+    assert sum(len(one.windows) for one in found.maps) == 2
     kept = np.concatenate([one.clicks.classes for one in examples])[found.numbers]
     assert kept.tolist() == found.classes.tolist()

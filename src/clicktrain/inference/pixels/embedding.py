@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -16,13 +18,14 @@ from clicktrain.geometry.region import Region
 from clicktrain.geometry.schedule import cut
 from clicktrain.inference.pixels.constants import read_window
 from clicktrain.inference.pixels.guided_filter import guide_reach, guide_values
-from clicktrain.inference.pixels.postprocess import class_weights, smooth, weigh
+from clicktrain.inference.pixels.postprocess import class_weights, reach_px, smooth, weigh
 from clicktrain.inference.pixels.strided import StridedRegion, read_off
 from clicktrain.models.pixels.pretrained import CODE_CHANNELS
-from clicktrain.progress import Progress
+from clicktrain.progress import Progress, drained
+from clicktrain.workers import Workers, on_one_core
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from torch import Tensor
 
@@ -40,6 +43,8 @@ MOST_BYTES = 1 << 30
 # Planes of a volume that one answer may wait for.
 _MOST_NEW = 8
 _TILE_PX = 512
+# Lower ones would be nearly all surroundings.
+_LEAST_TILE_PX = 128
 # Planes that are answered together need not be neighbours.
 _APART = (np.inf, 1.0, 1.0)
 
@@ -105,14 +110,19 @@ class ImageEmbedding:
                 f"clicks must be made for an image of shape {self.shape_px}, got {clicks.shape_px}. "
                 "Embed the image that was clicked."
             )
-        numbers = self._embedded(clicks)
-        with torch.inference_mode():
-            head = self._fitted(clicks, numbers)
-            found = np.stack([self._classified(head, self._planes[number]) for number in numbers], axis=1)
+        with Workers(self.head.coefficients.device) as workers:
+            numbers = self._embedded(clicks, workers)
+            with on_one_core(), torch.inference_mode():
+                head = self._fitted(clicks, numbers)
+            found = np.empty((len(clicks.present), len(numbers), *self.shape_px[-2:]), np.float32)
+            strips = cut(Region.whole(self.shape_px[-2:]), (-(-self.shape_px[-2] // workers.count), self.shape_px[-1]))
+            drained(
+                workers.run(
+                    partial(self._classify, head, self._planes[number], strip, found[:, place])
+                    for (place, number), strip in product(enumerate(numbers), strips)
+                )
+            )
         ndim = len(self.shape_px)
-        guides = [self._planes[number].guide for number in numbers]
-        guide = np.stack([one for one in guides if one is not None]) if guides[0] is not None else None
-        smooth(found, guide, self.postprocess, _APART)
         shares = found.mean(axis=(1, 2, 3), dtype=np.float64).tolist()
         weigh(found, class_weights(shares, self.postprocess, len(clicks), ndim))
         if ndim == 2:
@@ -121,11 +131,18 @@ class ImageEmbedding:
         answer[:, numbers] = found
         return answer
 
-    def _classified(self, head: EmbeddedHead, plane: _Plane) -> FloatArray:
-        shape = self.shape_px[-2:]
-        strided = StridedRegion.of(Region.whole(shape), shape, self.postprocess.output_stride)
-        probabilities: FloatArray = strided.between(head.probabilities_of(plane.maps)).cpu().numpy()
-        return probabilities
+    def _classify(self, head: EmbeddedHead, plane: _Plane, region: Region, found: FloatArray) -> None:
+        """Fill in the probabilities (K, y, x) of a region of a plane."""
+        stride, shape = self.postprocess.output_stride, self.shape_px[-2:]
+        grown = region.grown(reach_px(self.postprocess, (1.0, 1.0))).clipped(shape)
+        strided = StridedRegion.of(grown, shape, stride)
+        known = (slice(along.numbers[0] // stride, along.numbers[-1] // stride + 1) for along in strided.along)
+        with torch.inference_mode():
+            between = strided.between(head.probabilities_of(plane.maps[:, :, *known]))
+        probabilities: FloatArray = between.cpu().numpy()
+        guide = None if plane.guide is None else plane.guide[grown.slices]
+        smooth(probabilities, guide, self.postprocess, (1.0, 1.0))
+        found[(slice(None), *region.slices)] = probabilities[(slice(None), *region.within(grown))]
 
     def _fitted(self, clicks: Clicks, numbers: Sequence[int]) -> EmbeddedHead:
         """Fit the head to the clicks in some planes."""
@@ -139,21 +156,20 @@ class ImageEmbedding:
         targets = [np.searchsorted(clicks.present, clicks.classes[mine]) for mine in inside]
         return self.head.fitted(torch.cat(clicked), torch.from_numpy(np.concatenate(targets)), len(clicks.present))
 
-    def _embedded(self, clicks: Clicks) -> list[int]:
+    def _embedded(self, clicks: Clicks, workers: Workers) -> list[int]:
         """Numbers of the clicked planes, ascending, which are embedded now."""
         wanted: list[int] = _enough(clicks, set(self._planes)).tolist()
         for number in wanted:
             if number in self._planes:
                 self._planes.move_to_end(number)
             else:
-                for _ in self.embed_plane(number):
-                    pass
+                drained(self.embed_plane(number, workers))
         most = max(len(wanted), MOST_BYTES // max(1, self._planes[wanted[0]].maps.nbytes))
         while len(self._planes) > most:
             self._planes.popitem(last=False)
         return wanted
 
-    def embed_plane(self, number: int) -> Generator[Progress, None, None]:
+    def embed_plane(self, number: int, workers: Workers) -> Generator[Progress, None, None]:
         """Embed a slice of a volume, or an image, which is plane 0; tile by tile."""
         rows, columns = self.shape_px[-2:]
         stride = self.postprocess.output_stride
@@ -161,28 +177,42 @@ class ImageEmbedding:
         grid = tuple(-(-n // stride) for n in (rows, columns))
         maps = self.head.coefficients.new_empty((1, channels, *grid))
         guide = np.empty((rows, columns), np.float32) if self.postprocess.guided_px else None
-        tiles = cut(Region.whole((rows, columns)), (_TILE_PX, _TILE_PX))
-        for done, tile in enumerate(tiles):
+        tiles = cut(Region.whole((rows, columns)), self._tile_px(workers.count))
+        tasks = (self._embedding(number, tile, maps, guide) for tile in tiles)
+        for done, _ in enumerate(workers.run(tasks), start=1):
             yield Progress("features", done, len(tiles))
-            self._embed_tile(number, tile, maps, guide)
         self._planes[number] = _Plane(maps, guide)
 
-    def _embed_tile(self, number: int, tile: Region, maps: Tensor, guide: FloatArray | None) -> None:
-        """Fill in what is known of a tile, whose first pixel is a multiple of the stride."""
+    def _tile_px(self, n_workers: int) -> tuple[int, int]:
+        """Shape of a tile; of an image that is only one there are as many as workers."""
+        rows, columns = self.shape_px[-2:]
+        stride = self.postprocess.output_stride
+        if max(rows, columns) > _TILE_PX:
+            return _TILE_PX, _TILE_PX
+        return max(_LEAST_TILE_PX, stride * -(-rows // (stride * n_workers))), _TILE_PX
+
+    def _embedding(self, number: int, tile: Region, maps: Tensor, guide: FloatArray | None) -> Callable[[], None]:
+        """Read what a tile sees, whose first pixel is a multiple of the stride, and return what fills it in."""
         stride, ndim = self.postprocess.output_stride, len(self.shape_px)
         region = _in_plane(StridedRegion.of(tile, self.shape_px[-2:], stride).span, number, ndim)
         inside = _in_plane(tile, number, ndim)
         read = region.seen_by(self.head.fov_among(ndim)).grown((*(0,) * (ndim - 2), *guide_reach((1.0, 1.0))))
         window = read_window(self.source, self.constants, read, maps.device)
-        grey = window.grey(*self.constants.grey)
-        with torch.inference_mode():
-            found = self.head.embed(grey.seen(region, self.head.fov_among(ndim)), output_stride=stride).flatten(1, -3)
-            found = grey.with_codes(found, region.start[-2:], stride=stride)
         here = tuple(slice(first // stride, -(-last // stride)) for first, last in zip(*_corners(region), strict=True))
-        maps[(slice(None), slice(None), *here)] = found
-        if guide is not None:
-            distances = _APART[3 - ndim :]
-            guide[tile.slices] = guide_values(window, self.constants.guide, inside, distances).reshape(tile.shape_px)
+
+        def embed() -> None:
+            grey = window.grey(*self.constants.grey)
+            with torch.inference_mode():
+                found = self.head.embed(grey.seen(region, self.head.fov_among(ndim)), output_stride=stride)
+                maps[(slice(None), slice(None), *here)] = grey.with_codes(
+                    found.flatten(1, -3), region.start[-2:], stride=stride
+                )
+            if guide is not None:
+                distances = _APART[3 - ndim :]
+                values = guide_values(window, self.constants.guide, inside, distances)
+                guide[tile.slices] = values.reshape(tile.shape_px)
+
+        return embed
 
 
 def embed_image(
@@ -193,11 +223,12 @@ def embed_image(
     Yields
     ------
     Progress
-        Before every tile.
+        After every tile.
     """
     embedding = ImageEmbedding(head, source, constants, postprocess)
     if len(source.shape_px) == 2:
-        yield from embedding.embed_plane(0)
+        with Workers(head.coefficients.device) as workers:
+            yield from embedding.embed_plane(0, workers)
     return embedding
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from clicktrain.geometry.schedule import cut
 from clicktrain.inference.pixels.constants import read_window
 from clicktrain.inference.pixels.guided_filter import guide_values
 from clicktrain.inference.pixels.members import blend_members
 from clicktrain.inference.pixels.postprocess import reach_px, smooth, weigh
-from clicktrain.inference.pixels.strided import slice_step
+from clicktrain.inference.pixels.strided import StridedRegion, slice_step
+from clicktrain.progress import drained
+from clicktrain.workers import Workers, on_one_core
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from torch import Tensor
 
     from clicktrain.geometry.region import Region
     from clicktrain.images.source import ImageSource
@@ -41,13 +49,8 @@ def predict_region(model: PixelModel, source: ImageSource, constants: ImageConst
         Probabilities, which sum to 1 in every pixel.
     """
     window = read_window(source, constants, region_to_read(model, region, source.shape_px), model.device)
-    steps = classify_window(model, window, constants, region)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            values: FloatArray = stop.value
-            return values
+    with Workers(model.device) as workers:
+        return drained(classify_window(model, window, constants, region, workers))
 
 
 def region_to_read(model: PixelModel, region: Region, shape_px: tuple[int, ...]) -> Region:
@@ -61,7 +64,7 @@ def region_to_read(model: PixelModel, region: Region, shape_px: tuple[int, ...])
 
 
 def classify_window(
-    model: PixelModel, window: ImageWindow, constants: ImageConstants, region: Region
+    model: PixelModel, window: ImageWindow, constants: ImageConstants, region: Region, workers: Workers
 ) -> Generator[None, None, FloatArray]:
     """Do what `predict_region` does with what was read already, step by step.
 
@@ -72,6 +75,7 @@ def classify_window(
         Holds `region_to_read`.
     constants : ImageConstants
     region : Region
+    workers : Workers
 
     Yields
     ------
@@ -79,15 +83,40 @@ def classify_window(
         Where the work can be given up.
     """
     grown = _region_to_blend(model, region, window.shape_px)
-    grey = window.grey(*constants.grey)
-    blended = yield from blend_members(model, window, grey, grown)
-    probabilities: FloatArray = blended.cpu().numpy()
-    yield
+    strided = StridedRegion.of(grown, window.shape_px, model.output_stride)
+    with on_one_core():
+        grey = window.grey(*constants.grey)
+    blended = yield from blend_members(model, window, grey, strided, workers)
+    answer: FloatArray = np.empty((len(blended), *region.shape_px), np.float32)
+
+    def finish(part: Region) -> None:
+        answer[(slice(None), *part.within(region))] = _finished(model, window, constants, strided, blended, part)
+
+    yield from workers.run(partial(finish, part) for part in _strips(region, workers.count))
+    return answer
+
+
+def _strips(region: Region, count: int) -> list[Region]:
+    """Cut a region into one strip a worker."""
+    return cut(region, (-(-region.shape_px[0] // count), *region.shape_px[1:]))
+
+
+def _finished(
+    model: PixelModel,
+    window: ImageWindow,
+    constants: ImageConstants,
+    strided: StridedRegion,
+    blended: Tensor,
+    region: Region,
+) -> FloatArray:
+    """Probabilities of a region's pixels, between blended ones and smoothed."""
+    grown = _region_to_blend(model, region, window.shape_px)
+    probabilities: FloatArray = strided.between(blended, grown).cpu().numpy()
     guide = None
     if model.postprocess.guided_px:
         guide = guide_values(window, constants.guide, grown, model.relative_voxel_size)
     smooth(probabilities, guide, model.postprocess, model.relative_voxel_size)
-    wanted = probabilities[(slice(None), *region.within(grown))].copy()
+    wanted = probabilities[(slice(None), *region.within(grown))]
     weigh(wanted, constants.class_weights)
     return wanted
 

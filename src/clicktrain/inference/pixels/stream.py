@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from clicktrain.inference.pixels.constants import measure_constants, read_window
 from clicktrain.inference.pixels.postprocess import class_weights, reach_px, weigh
 from clicktrain.inference.pixels.region import classify_window, region_to_read
 from clicktrain.progress import Progress, as_progress
+from clicktrain.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -94,14 +95,33 @@ def predict_image(
     constants = yield from as_progress(begin, steps)
     whole = Region.whole(source.shape_px)
     tile = tuple(tile_px) if tile_px else tile_shape(model, source.shape_px)
-    if class_weights([1.0] * len(model.classes), model.postprocess, model.n_clicks, model.ndim) is None:
-        yield from _predict_tiles(model, source, constants, whole, tile, sink)
-    elif whole.n_px <= _WHOLE_PX:
-        yield from _predict_at_once(model, source, constants, tile, sink)
-    else:
-        shares = yield from as_progress(begin, _shares_of_squares(model, source, constants, tile))
-        yield from _predict_tiles(model, source, _weighing(model, constants, shares), whole, tile, sink)
+    with Workers(model.device) as workers:
+        image = _Image(model, source, constants, tile, workers)
+        if class_weights([1.0] * len(model.classes), model.postprocess, model.n_clicks, model.ndim) is None:
+            yield from _predict_tiles(image, whole, sink)
+        elif whole.n_px <= _WHOLE_PX:
+            yield from _predict_at_once(image, sink)
+        else:
+            shares = yield from as_progress(begin, _shares_of_squares(image))
+            yield from _predict_tiles(image.weighing(shares), whole, sink)
     yield Progress("predicting", 1, 1)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Image:
+    """What is classified, by what, and in tiles of which shape."""
+
+    model: PixelModel
+    source: ImageSource
+    constants: ImageConstants
+    tile_px: Sequence[int]
+    workers: Workers
+
+    def weighing(self, shares: Sequence[float]) -> _Image:
+        """Weigh the classes by their shares of the image."""
+        model = self.model
+        weights = class_weights(list(shares), model.postprocess, model.n_clicks, model.ndim)
+        return replace(self, constants=replace(self.constants, class_weights=weights))
 
 
 def tile_shape(model: PixelModel, shape_px: Sequence[int], memory_bytes: int | None = None) -> tuple[int, ...]:
@@ -132,15 +152,13 @@ def _worked_px(model: PixelModel, sides: Sequence[int]) -> int:
     return math.prod(n + 2 * r + f for n, r, f in zip(sides, around, model.local_fov, strict=True))
 
 
-def _predict_at_once(
-    model: PixelModel, source: ImageSource, constants: ImageConstants, tile: Sequence[int], sink: Sink
-) -> Generator[Progress, None, None]:
+def _predict_at_once(image: _Image, sink: Sink) -> Generator[Progress, None, None]:
     """Classify a small image, whose class shares are those of all its pixels."""
-    whole = Region.whole(source.shape_px)
-    answers = _Answers(np.empty((len(model.classes), *source.shape_px), np.float32))
-    yield from _predict_tiles(model, source, constants, whole, tile, answers)
+    whole = Region.whole(image.source.shape_px)
+    answers = _Answers(np.empty((len(image.model.classes), *whole.shape_px), np.float32))
+    yield from _predict_tiles(image, whole, answers)
     shares = answers.values.mean(axis=tuple(range(1, answers.values.ndim)), dtype=np.float64)
-    weigh(answers.values, _weighing(model, constants, shares).class_weights)
+    weigh(answers.values, image.weighing(shares.tolist()).constants.class_weights)
     sink.write(whole, answers.values)
 
 
@@ -154,23 +172,19 @@ class _Answers:
         self.values[(slice(None), *region.slices)] = values
 
 
-def _predict_tiles(
-    model: PixelModel,
-    source: ImageSource,
-    constants: ImageConstants,
-    region: Region,
-    tile: Sequence[int],
-    sink: Sink,
-) -> Generator[Progress, None, None]:
-    schedule = TileSchedule(region, tile, LEAST_TILE_PX[model.ndim])
+def _predict_tiles(image: _Image, region: Region, sink: Sink) -> Generator[Progress, None, None]:
+    model = image.model
+    schedule = TileSchedule(region, image.tile_px, LEAST_TILE_PX[model.ndim])
     total = max(1, region.n_px)
-    with _Reader(model, source, constants) as reader:
+    with _Reader(model, image.source, image.constants) as reader:
         while (now := schedule.next()) is not None:
             progress = Progress("predicting", round(schedule.fraction * total), total)
             yield progress
             try:
-                # Without a name, so that it is gone where memory runs out.
-                steps = classify_window(model, reader.read(now, schedule.after()), constants, now)
+                # Its name is dropped, so that it is gone where memory runs out.
+                seen = reader.read(now, schedule.after())
+                steps = classify_window(model, seen, image.constants, now, image.workers)
+                del seen
                 values = yield from as_progress(progress, steps)
             except (RuntimeError, MemoryError) as error:
                 _halve(schedule, now, error)
@@ -218,19 +232,12 @@ class _Reader:
         return read_window(self._source, self._constants, region, self._model.device)
 
 
-def _weighing(model: PixelModel, constants: ImageConstants, shares: Sequence[float]) -> ImageConstants:
-    weights = class_weights(list(shares), model.postprocess, model.n_clicks, model.ndim)
-    return replace(constants, class_weights=weights)
-
-
-def _shares_of_squares(
-    model: PixelModel, source: ImageSource, constants: ImageConstants, tile: Sequence[int]
-) -> Generator[Progress, None, list[float]]:
+def _shares_of_squares(image: _Image) -> Generator[Progress, None, list[float]]:
     """Mean probability of each class in squares all over a large image."""
-    sums = _Sums(len(model.classes))
-    ndim = model.ndim
-    for square in spread_boxes(source.shape_px, _SQUARES[ndim], _SQUARE_PX[ndim]):
-        yield from _predict_tiles(model, source, constants, square, tile, sums)
+    ndim = image.model.ndim
+    sums = _Sums(len(image.model.classes))
+    for square in spread_boxes(image.source.shape_px, _SQUARES[ndim], _SQUARE_PX[ndim]):
+        yield from _predict_tiles(image, square, sums)
     shares: list[float] = (sums.values / sums.n_px).tolist()
     return shares
 

@@ -105,14 +105,11 @@ class StridedRegion:
     along: tuple[StridedAxis, ...]
 
     @classmethod
-    def of(cls, region: Region, shape_px: Sequence[int], stride: int, *, with_last: bool = False) -> StridedRegion:
-        """Choose every so many rows and columns of an image of `shape_px`, and the last ones if that is asked.
-
-        Of a volume all slices are chosen.
-        """
+    def of(cls, region: Region, shape_px: Sequence[int], stride: int) -> StridedRegion:
+        """Choose every so many rows and columns of an image of `shape_px`; of a volume all slices."""
         strides = (*(1,) * (len(shape_px) - 2), stride, stride)
         along = [
-            StridedAxis.around(first, count, length=length, step=step, with_last=with_last)
+            StridedAxis.around(first, count, length=length, step=step)
             for first, count, length, step in zip(region.start, region.shape_px, shape_px, strides, strict=True)
         ]
         return cls(region, tuple(along))
@@ -122,10 +119,23 @@ class StridedRegion:
         """From the first place to the last along each axis."""
         return Region(tuple(a.numbers[0] for a in self.along), tuple(a.numbers[-1] + 1 for a in self.along))
 
-    def between(self, values: Tensor) -> Tensor:
-        """Interpolate linearly, giving (K, *region), between values of shape (K, *number of places)."""
+    @property
+    def n_places(self) -> tuple[int, ...]:
+        """Number of places along each axis."""
+        return tuple(len(places.numbers) for places in self.along)
+
+    def between(self, values: Tensor, region: Region | None = None) -> Tensor:
+        """Interpolate linearly, giving (K, *region), between values of shape (K, *number of places).
+
+        Parameters
+        ----------
+        values : Tensor
+        region : Region, optional
+            A part of the whole region, which alone is wanted.
+        """
+        region = region or self.region
         for axis, (places, first, count) in enumerate(
-            zip(self.along, self.region.start, self.region.shape_px, strict=True), start=1
+            zip(self.along, region.start, region.shape_px, strict=True), start=1
         ):
             values = places.between(values, axis, first, count)
         return values

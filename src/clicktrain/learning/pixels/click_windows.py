@@ -5,44 +5,75 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from clicktrain.engine.fold import fold
 from clicktrain.geometry.region import Region
 from clicktrain.inference.pixels.constants import read_window
 from clicktrain.learning.pixels.coverage import cover, draw_windows
 from clicktrain.learning.pixels.examples import close_one_of
 from clicktrain.models.pixels.window import stem_features
-from clicktrain.progress import Progress
+from clicktrain.progress import Progress, as_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from clicktrain.annotations.clicks import Clicks
     from clicktrain.learning.pixels.examples import Example
     from clicktrain.models.pixels.fitted import PixelModel
+    from clicktrain.models.pixels.nets import PixelNet
     from clicktrain.types import IntArray
+    from clicktrain.workers import Workers
 
-__all__ = ["ClickWindows", "gather_windows"]
+__all__ = ["ClickFeatureMaps", "ClickWindows", "gather_features"]
 
 # By number of axes. Strokes lie in slices, so the windows of volumes are flat.
 _WINDOW_PX = {2: (64, 64), 3: (8, 24, 24)}
-# Windows this close together share one stem pass, whose border is far wider than a window.
+# Windows this close together share one stem pass if they are more than a few.
 _GROUP_PX = {2: (256, 256), 3: (48, 96, 96)}
+_FEW = 4
 _MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ClickWindows:
-    """Feature windows that hold the patches of all clicks.
+    """What the local network learns from: windows that hold the patches of all clicks.
 
     Parameters
     ----------
-    windows : Tensor of shape (W, F, [z,] y, x)
-        Features of the stem, channels last in memory.
+    maps : Tensor of shape (W, D, [z,] y, x)
+        Components of features, as far apart as the network reads them; channels last in memory.
+    positions : Tensor of shape (N, 1 + ndim), int64
+        Window and first corner of the patch of every click that is kept.
+    classes : Tensor of shape (N,), int64
+        Class numbers of these clicks.
+    """
+
+    maps: Tensor
+    positions: Tensor
+    classes: Tensor
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Map:
+    """Features of a part of an image, (F, [z,] y, x), and by number the windows that lie in it."""
+
+    features: Tensor
+    windows: dict[int, tuple[slice, ...]]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClickFeatureMaps:
+    """Features of the surroundings of all clicks, every pixel of them.
+
+    Parameters
+    ----------
+    maps : list of _Map
     positions : Tensor of shape (N, 1 + ndim), int64
         Window and first corner of the patch of every click that is kept.
     classes : Tensor of shape (N,), int64
@@ -51,35 +82,73 @@ class ClickWindows:
         Which of the examples' clicks are kept, counted through all examples; ascending.
     """
 
-    windows: Tensor
+    maps: list[_Map]
     positions: Tensor
     classes: Tensor
     numbers: IntArray
 
     def at_clicks(self, local_fov: Sequence[int]) -> Tensor:
-        """Cut out the features of the clicked pixels themselves, (N, F).
+        """Features of the clicked pixels themselves, (N, F).
 
         Parameters
         ----------
         local_fov : sequence of int
-            Sides of the patches, ([z,] y, x).
+            Sides of the patches, ([z,] y, x), in pixels.
         """
+        middle = torch.tensor([(n - 1) // 2 for n in local_fov], device=self.positions.device)
+        window, pixel = self.positions[:, 0], self.positions[:, 1:] + middle
+        found = self.maps[0].features.new_empty((len(window), len(self.maps[0].features)))
+        for one in self.maps:
+            for number, place in one.windows.items():
+                mine = torch.nonzero(window == number).squeeze(1)
+                along = [pixel[mine, axis] + at.start for axis, at in enumerate(place)]
+                found[mine] = one.features[(slice(None), *along)].T
+        return found
+
+    def reduced(self, net: PixelNet, workers: Workers) -> Generator[None, None, ClickWindows]:
+        """Keep what the local network reads of the features.
+
+        Where it reads every second pixel, a window becomes four, one for either parity of rows and columns.
+
+        Yields
+        ------
+        None
+            After every map.
+        """
+        ndim, apart = self.positions.shape[1] - 1, net.feature_stride
+        shifts, shape = apart**ndim, _window_shape(net.local_fov)
+        count = sum(len(one.windows) for one in self.maps)
+        folded = (count * shifts, *(n // apart for n in shape), len(net.components.weight))
+        # Channels last: a patch is later cut out as whole rows, and convolutions take it as it is.
+        windows = self.maps[0].features.new_empty(folded)
+
+        def reduce(one: _Map) -> None:
+            with torch.no_grad():
+                components = net.components(one.features[None])
+                for number, place in one.windows.items():
+                    window = fold(components[(..., *place)], (1,) * ndim, (apart,) * ndim)
+                    windows[number * shifts : (number + 1) * shifts] = window.movedim(1, -1)
+
+        yield from workers.run(partial(reduce, one) for one in self.maps)
         window, *corner = self.positions.T
-        middle = [start + (n - 1) // 2 for start, n in zip(corner, local_fov, strict=True)]
-        return self.windows[(window, slice(None), *middle)]
+        for along in corner:
+            window = window * apart + along % apart
+        positions = torch.stack((window, *(along // apart for along in corner)), dim=1)
+        return ClickWindows(windows.movedim(-1, 1), positions, self.classes)
 
 
-def gather_windows(
-    model: PixelModel, examples: Sequence[Example], *, seed: int
-) -> Generator[Progress, None, ClickWindows]:
+def gather_features(
+    model: PixelModel, examples: Sequence[Example], workers: Workers, *, seed: int
+) -> Generator[Progress, None, ClickFeatureMaps]:
     """Compute the stem's features around the clicks of several images.
 
     Parameters
     ----------
     model : PixelModel
     examples : sequence of Example
+    workers : Workers
     seed : int
-        Of the draw of clicks, where there are too many for memory: windows of 1 GB are kept.
+        Of the draw of clicks, where there are too many for memory: about 1 GB of features is kept.
 
     Yields
     ------
@@ -89,24 +158,19 @@ def gather_windows(
     kept, numbers = _kept([example.clicks for example in examples], _MOST_BYTES // window_bytes, seed)
     covered = [(example, clicks, *_covered(clicks)) for example, clicks in zip(examples, kept, strict=True)]
     total = sum(len(_groups(origins)) for _, _, origins, _ in covered)
-    windows: list[Tensor] = []
     positions: list[Tensor] = []
-    done = first = 0
+    maps: list[_Map] = []
+    first = 0
     for example, clicks, origins, owner in covered:
         corners = torch.from_numpy(clicks.positions_px - origins[owner])
         positions.append(torch.cat((torch.from_numpy(owner)[:, None] + first, corners), dim=1))
+        tasks = (_featuring(model, example, origins, group, first) for group in _groups(origins))
+        maps += yield from as_progress(Progress("features", len(maps), total), workers.run(tasks))
         first += len(origins)
-        stack = _empty_stack(model, len(origins))
-        for group in _groups(origins):
-            yield Progress("features", done, total)
-            done += 1
-            _fill(stack, model, example, origins, group)
-        windows.append(stack)
         close_one_of(examples, example.source)
     yield Progress("features", total, total)
     classes = torch.from_numpy(np.concatenate([clicks.classes for clicks in kept]))
-    maps = (windows[0] if len(windows) == 1 else torch.cat(windows)).movedim(-1, 1)
-    return ClickWindows(maps, torch.cat(positions).to(maps.device), classes.to(maps.device), numbers)
+    return ClickFeatureMaps(maps, torch.cat(positions).to(model.device), classes.to(model.device), numbers)
 
 
 def _covered(clicks: Clicks) -> tuple[IntArray, IntArray]:
@@ -127,30 +191,31 @@ def _kept(clicks: Sequence[Clicks], most: int, seed: int) -> tuple[list[Clicks],
 
 
 def _groups(origins: IntArray) -> list[list[int]]:
+    """Windows that share one stem pass, whose border is far wider than a window; a few in a large place do not."""
     groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for index, origin in enumerate(origins):
         groups[tuple((origin // _GROUP_PX[len(origin)]).tolist())].append(index)
-    return list(groups.values())
+    shared = [group for group in groups.values() if len(group) > _FEW]
+    return shared + [[index] for group in groups.values() if len(group) <= _FEW for index in group]
 
 
 def _window_shape(local_fov: Sequence[int]) -> tuple[int, ...]:
     return tuple(n + fov - 1 for n, fov in zip(_WINDOW_PX[len(local_fov)], local_fov, strict=True))
 
 
-def _empty_stack(model: PixelModel, count: int) -> Tensor:
-    # Channels last: a patch is later cut out as whole rows, and convolutions take it as it is.
-    return torch.empty((count, *_window_shape(model.local_fov), model.net.feature_channels), device=model.device)
-
-
-def _fill(stack: Tensor, model: PixelModel, example: Example, origins: IntArray, group: list[int]) -> None:
-    """Fill the windows of a group, each of shape ([z,] y, x, F), out of one stem pass."""
-    first = origins[group].min(axis=0)
-    last = origins[group].max(axis=0) + _WINDOW_PX[len(first)]
+def _featuring(
+    model: PixelModel, example: Example, origins: IntArray, group: list[int], first_number: int
+) -> Callable[[], _Map]:
+    """Read what a group of windows sees, and return what computes its features."""
+    side = _WINDOW_PX[origins.shape[1]]
+    first, last = origins[group].min(axis=0), origins[group].max(axis=0) + side
     needed = Region(tuple(first.tolist()), tuple(last.tolist())).seen_by(model.local_fov)
-    read = needed.seen_by(model.net.stem.exact_fov)
-    window = read_window(example.source, example.constants, read, model.device)
-    with torch.no_grad():
-        features = stem_features(model.net, window, needed)
-    for index in group:
-        part = Region.at(origins[index].tolist(), _WINDOW_PX[len(first)]).seen_by(model.local_fov)
-        stack[index] = features[0][(slice(None), *part.within(needed))].movedim(0, -1)
+    window = read_window(example.source, example.constants, needed.seen_by(model.net.stem.exact_fov), model.device)
+    seen = {index: Region.at(origins[index].tolist(), side).seen_by(model.local_fov) for index in group}
+    places = {first_number + index: region.within(needed) for index, region in seen.items()}
+
+    def compute() -> _Map:
+        with torch.no_grad():
+            return _Map(stem_features(model.net, window, needed)[0], places)
+
+    return compute

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from clicktrain.learning.pixels.click_embeddings import embed_clicks
-from clicktrain.learning.pixels.click_windows import gather_windows
+from clicktrain.learning.pixels.click_windows import gather_features
 from clicktrain.learning.pixels.examples import close_one_of
 from clicktrain.models.pixels.forest import MOST_EXAMPLES, thinned
+from clicktrain.progress import Progress, as_progress
+from clicktrain.workers import on_one_core
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from clicktrain.learning.pixels.examples import Example
     from clicktrain.models.pixels.fitted import PixelModel
     from clicktrain.models.pixels.pretrained import EmbeddedHead
-    from clicktrain.progress import Progress
     from clicktrain.types import IntArray
+    from clicktrain.workers import Workers
 
 __all__ = ["ClickFeatures", "TrainingData", "extract"]
 
@@ -66,7 +68,7 @@ class TrainingData:
 
 
 def extract(
-    model: PixelModel, examples: Sequence[Example], *, output_stride: int, seed: int
+    model: PixelModel, examples: Sequence[Example], workers: Workers, *, anew: bool, output_stride: int, seed: int
 ) -> Generator[Progress, None, TrainingData]:
     """Compute what the members need of the clicks.
 
@@ -75,6 +77,9 @@ def extract(
     model : PixelModel
         Tells the classes and what its members need; need not be trained.
     examples : sequence of Example
+    workers : Workers
+    anew : bool
+        Whether the components of the features are found now, in place, from what lies around the clicks.
     output_stride : int
         Distance of the pixels that answers will be read off from.
     seed : int
@@ -84,19 +89,25 @@ def extract(
     ------
     Progress
     """
-    windows = yield from gather_windows(model, examples, seed=seed)
-    targets = model.targets(windows.classes).cpu()
+    found = yield from gather_features(model, examples, workers, seed=seed)
+    if anew:
+        with on_one_core():
+            # A quarter of the pixels tells the components as well, in a quarter of the time.
+            model.net.components.measure([one.features[..., ::2, ::2] for one in found.maps])
+    targets = model.targets(found.classes).cpu()
     drawn = thinned(targets.numpy(), MOST_EXAMPLES, seed=seed)
+    features, numbers = found.at_clicks(model.local_fov)[drawn], found.numbers[drawn]
+    windows = yield from as_progress(Progress("features", 1, 1), found.reduced(model.net, workers))
+    del found
     embeddings = None
     if model.embedded is not None:
-        embeddings = yield from _embed(model.embedded, examples, windows.numbers[drawn], output_stride)
-    features = windows.at_clicks(model.local_fov)[drawn]
+        embeddings = yield from _embed(model.embedded, examples, numbers, output_stride, workers)
     pixels = ClickFeatures(features, embeddings, targets[torch.from_numpy(drawn)])
     return TrainingData(windows, pixels, sum(len(example.clicks) for example in examples))
 
 
 def _embed(
-    head: EmbeddedHead, examples: Sequence[Example], numbers: IntArray, stride: int
+    head: EmbeddedHead, examples: Sequence[Example], numbers: IntArray, stride: int, workers: Workers
 ) -> Generator[Progress, None, Tensor]:
     """Embed clicks, given by their numbers, ascending, through all examples."""
     found: list[Tensor] = []
@@ -106,6 +117,6 @@ def _embed(
         mine = numbers[(numbers >= first) & (numbers < first + len(clicks))] - first
         first += len(clicks)
         if len(mine):
-            found.append((yield from embed_clicks(head, example, clicks.some(mine), stride)))
+            found.append((yield from embed_clicks(head, example, clicks.some(mine), stride, workers)))
         close_one_of(examples, example.source)
     return torch.cat(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from clicktrain.images.statistics import measure
@@ -16,6 +17,7 @@ from clicktrain.models.pixels.nets import build_network
 from clicktrain.models.pixels.normalise import ChannelStatistics
 from clicktrain.models.pixels.pretrained import EmbeddedHead
 from clicktrain.progress import Progress, as_progress
+from clicktrain.workers import Workers, settle
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from clicktrain.config import Preset
     from clicktrain.images.source import ImageSource
     from clicktrain.images.statistics import ImageStatistics
-    from clicktrain.learning.pixels.extract import TrainingData
+    from clicktrain.learning.pixels.extract import ClickFeatures, TrainingData
 
 __all__ = ["continue_model", "fit_model"]
 
@@ -56,12 +58,9 @@ def fit_model(
     """
     measured = yield from _measure_all(images)
     model = _untrained(measured, images[0].n_channels, clicks, settings, seed, device)
-    data = yield from _extract(model, images, measured, clicks, settings, seed)
-    # A quarter of the pixels tells mean and deviation as well, in a quarter of the time.
-    model.net.standardise.measure(data.windows.windows[..., ::2, ::2])
-    model = yield from _with_heads(model, data, settings)
-    yield from _train(model, data, settings, steps=settings.training.steps, seed=seed)
-    return model
+    with Workers(device) as workers:
+        data = yield from _extract(model, images, measured, clicks, settings, workers, anew=True, seed=seed)
+        return (yield from _trained(model, data, settings, workers, steps=settings.training.steps, seed=seed))
 
 
 def continue_model(
@@ -85,10 +84,10 @@ def continue_model(
     PixelModel
     """
     measured = yield from _measure_all(images)
-    data = yield from _extract(model, images, measured, clicks, settings, seed)
-    trained = yield from _with_heads(model.copied(), data, settings)
-    yield from _train(trained, data, settings, steps=settings.training.more_steps, seed=seed)
-    return trained
+    with Workers(model.device) as workers:
+        data = yield from _extract(model, images, measured, clicks, settings, workers, anew=False, seed=seed)
+        steps = settings.training.more_steps
+        return (yield from _trained(model.copied(), data, settings, workers, steps=steps, seed=seed))
 
 
 def _measure_all(images: Sequence[ImageSource]) -> Generator[Progress, None, list[ImageStatistics]]:
@@ -126,6 +125,9 @@ def _extract(
     measured: Sequence[ImageStatistics],
     clicks: Sequence[Clicks],
     settings: Preset,
+    workers: Workers,
+    *,
+    anew: bool,
     seed: int,
 ) -> Generator[Progress, None, TrainingData]:
     examples: list[Example] = []
@@ -138,25 +140,29 @@ def _extract(
             examples.append(Example(image, part, constants))
             close_one_of(images, image)
     stride = settings.postprocess.output_stride
-    return (yield from extract(model, examples, output_stride=stride, seed=seed))
+    return (yield from extract(model, examples, workers, anew=anew, output_stride=stride, seed=seed))
 
 
-def _with_heads(model: PixelModel, data: TrainingData, settings: Preset) -> Generator[Progress, None, PixelModel]:
-    """Fit what needs no gradient steps, anew each time: it costs less than to go on."""
-    yield Progress("training", 0, settings.training.steps)
-    pixels, trees = data.pixels, settings.network.trees
-    forest = Forest.grown(pixels.features.cpu().numpy(), pixels.targets.numpy(), n_trees=trees) if trees else None
-    embedded = model.embedded
-    if embedded is not None and pixels.embeddings is not None:
-        embedded = embedded.fitted(pixels.embeddings, pixels.targets, len(model.classes))
+def _trained(
+    model: PixelModel, data: TrainingData, settings: Preset, workers: Workers, *, steps: int, seed: int
+) -> Generator[Progress, None, PixelModel]:
+    """Train the local networks in place, and fit what needs no gradient steps anew: it costs less than to go on."""
+    yield Progress("training", 0, steps)
+    pixels, embedded = data.pixels, model.embedded
+    # The trees grow beside the training.
+    grown = workers.submit(partial(_grown, pixels, settings.network.trees))
+    try:
+        targets = model.targets(data.windows.classes)
+        yield from train(model, data.windows, targets, settings.training, steps=steps, seed=seed)
+        if embedded is not None and pixels.embeddings is not None:
+            embedded = embedded.fitted(pixels.embeddings, pixels.targets, len(model.classes))
+        forest = grown.result()
+    finally:
+        settle([grown])
     return replace(model, forest=forest, embedded=embedded, postprocess=settings.postprocess, n_clicks=data.n_clicks)
 
 
-def _train(
-    model: PixelModel, data: TrainingData, settings: Preset, *, steps: int, seed: int
-) -> Generator[Progress, None, None]:
-    yield Progress("training", 0, steps)
-    # In place: the windows can be as large as the image's features, and nobody needs them raw any more.
-    model.net.standardise.apply_(data.windows.windows)
-    targets = model.targets(data.windows.classes)
-    yield from train(model, data.windows, targets, settings.training, steps=steps, seed=seed)
+def _grown(pixels: ClickFeatures, n_trees: int) -> Forest | None:
+    if not n_trees:
+        return None
+    return Forest.grown(pixels.features.cpu().numpy(), pixels.targets.numpy(), n_trees=n_trees)

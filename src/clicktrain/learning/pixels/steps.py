@@ -13,6 +13,7 @@ from torch.func import functional_call
 from clicktrain.learning.pixels.sampler import draw_balanced
 from clicktrain.learning.pixels.symmetry import SYMMETRIES, turned_parameters
 from clicktrain.progress import Progress
+from clicktrain.workers import on_one_core
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -44,7 +45,6 @@ def train(
     ----------
     model : PixelModel
     windows : ClickWindows
-        With standardised features.
     targets : Tensor of shape (N,), int64
         Class index of every click, 0 to K - 1.
     config : TrainingConfig
@@ -64,7 +64,7 @@ def train(
     """
     members = [_AtClicks(dense) for dense in model.dense]
     parameters = [parameter for member in members for parameter in member.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=max(steps, 2), pct_start=0.2
     )
@@ -73,13 +73,14 @@ def train(
     model.net.train()
     for step in range(steps):
         losses: list[Tensor] = []
-        with _seeded(seed + step, windows.windows.device):
+        # So many small operations have no time to wait for other cores.
+        with _seeded(seed + step, windows.maps.device), on_one_core():
             optimizer.zero_grad()
             for member in members:
                 picked = draw_balanced(classes, config.clicks_per_step)
                 wanted = classes[picked].to(targets.device)
                 weights = turned_parameters(member, int(torch.randint(SYMMETRIES[model.ndim], ())))
-                scores = functional_call(member, weights, (windows.windows, positions[picked]))
+                scores = functional_call(member, weights, (windows.maps, positions[picked]))
                 part = F.cross_entropy(scores, wanted, label_smoothing=config.label_smoothing)
                 part.backward()  # type: ignore[no-untyped-call]
                 losses.append(part.detach())

@@ -74,8 +74,8 @@ class PixelModel:
 
     @property
     def local_fov(self) -> tuple[int, ...]:
-        """Field of view of the local network on the features, ([z,] y, x)."""
-        return self.dense[0].fov
+        """Field of view of the local network on the features, ([z,] y, x), in pixels."""
+        return self.net.local_fov
 
     @property
     def fov(self) -> tuple[int, ...]:
@@ -87,7 +87,7 @@ class PixelModel:
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return self.net.standardise.mean.device
+        return self.net.components.mean.device
 
     @property
     def output_stride(self) -> int:

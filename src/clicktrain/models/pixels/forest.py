@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["MOST_EXAMPLES", "Forest", "thinned"]
 
 MOST_EXAMPLES = 10_000
-# Pixels that a thread takes on at a time.
-_MOST_ROWS = 16_384
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +60,7 @@ class Forest:
             Class index of each, 0 to K - 1, every one of which occurs.
         n_trees : int
         """
-        found = ExtraTreesClassifier(n_trees, n_jobs=-1, random_state=0).fit(features, targets)
+        found = ExtraTreesClassifier(n_trees, random_state=0).fit(features, targets)
         grown = [estimator.tree_ for estimator in found.estimators_]
         leaves = [tree.children_left == NO_CHILD for tree in grown]
         shares = np.concatenate([tree.value[leaf, 0] for tree, leaf in zip(grown, leaves, strict=True)])
@@ -117,12 +113,6 @@ class Forest:
         """
         if features.shape[1] != self.n_features:
             raise ValueError(f"features must be {self.n_features} per pixel, got {features.shape[1]}")
-        n_threads = torch.get_num_threads()
-        parts = np.array_split(features, max(n_threads, math.ceil(len(features) / _MOST_ROWS)))
-        with ThreadPoolExecutor(n_threads) as pool:
-            return np.concatenate(list(pool.map(self._of_part, parts)))
-
-    def _of_part(self, features: FloatArray) -> FloatArray:
         summed = np.zeros((len(features), len(self.class_shares)))
         # Always in the same order, so that sums round alike however the pixels are divided.
         for apply, shares in self._ready:

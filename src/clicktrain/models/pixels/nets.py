@@ -1,4 +1,4 @@
-"""The default patch classifier: scale-space stem, standardised features, local network."""
+"""The default patch classifier: scale-space stem, principal components of its features, local network."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from clicktrain.models.pixels.components import PrincipalComponents
 from clicktrain.models.pixels.pretrained import CODE_CHANNELS
 from clicktrain.models.pixels.stem import ScaleSpaceStem
 from clicktrain.models.pixels.volume_stem import VolumeStem
@@ -16,47 +17,7 @@ if TYPE_CHECKING:
 
     from clicktrain.config import NetworkConfig
 
-__all__ = ["LocalNet", "PixelNet", "Standardise", "build_network"]
-
-
-class Standardise(nn.Module):
-    """Bring every channel to mean 0 and deviation 1 with stored numbers, the same for every patch and tile."""
-
-    mean: Tensor
-    deviation: Tensor
-    exact_fov = (1, 1)
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(channels))
-        self.register_buffer("deviation", torch.ones(channels))
-
-    def measure(self, features: Tensor) -> None:
-        """Store the statistics of `features`.
-
-        Parameters
-        ----------
-        features : Tensor of shape (B, C, [Z,] Y, X)
-        """
-        deviation, mean = torch.std_mean(features, dim=(0, *range(2, features.ndim)), correction=0)
-        self.mean.copy_(mean)
-        # A feature without variation carries nothing: leave its scale alone instead of dividing by zero.
-        self.deviation.copy_(torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation)))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Standardise features of shape (B, C, [Z,] Y, X)."""
-        scale, shift = self._scale_and_shift(features.ndim)
-        # One pass over the memory; features are the largest tensors there are.
-        return torch.addcmul(shift, features, scale)
-
-    def apply_(self, features: Tensor) -> Tensor:
-        """Standardise features of shape (B, C, [Z,] Y, X) in place."""
-        scale, shift = self._scale_and_shift(features.ndim)
-        return features.mul_(scale).add_(shift)
-
-    def _scale_and_shift(self, axes: int) -> tuple[Tensor, Tensor]:
-        scale, shape = self.deviation.reciprocal(), (1, -1, *(1,) * (axes - 2))
-        return scale.view(shape), (-self.mean * scale).view(shape)
+__all__ = ["LocalNet", "PixelNet", "build_network"]
 
 
 class LocalNet(nn.Module):
@@ -168,22 +129,36 @@ class PixelNet(nn.Module):
     Parameters
     ----------
     stem : ScaleSpaceStem or VolumeStem
-    standardise : Standardise
+    components : PrincipalComponents
     members : list of LocalNet
         Their scores are averaged.
+    feature_stride : int
+        The members read features at every so many pixels from the patch's centre.
 
     Attributes
     ----------
     fov : tuple of int
         Sides of the patch, ([z,] y, x), in pixels.
+    local_fov : tuple of int
+        Sides of what the members see of the features, ([z,] y, x), in pixels.
     """
 
-    def __init__(self, stem: ScaleSpaceStem | VolumeStem, standardise: Standardise, members: list[LocalNet]) -> None:
+    def __init__(
+        self,
+        stem: ScaleSpaceStem | VolumeStem,
+        components: PrincipalComponents,
+        members: list[LocalNet],
+        feature_stride: int = 1,
+    ) -> None:
         super().__init__()
         self.stem = stem
-        self.standardise = standardise
+        self.components = components
+        self.feature_stride = feature_stride
+        # A pool of single pixels is what the engine knows a stride by.
+        self.sample = nn.MaxPool2d(1, feature_stride) if feature_stride > 1 else nn.Identity()
         self.members = nn.ModuleList(members)
-        self.fov = tuple(side + members[0].fov_px - 1 for side in stem.exact_fov)
+        self.local_fov = ((members[0].fov_px - 1) * feature_stride + 1,) * members[0].ndim
+        self.fov = tuple(a + b - 1 for a, b in zip(stem.exact_fov, self.local_fov, strict=True))
 
     @property
     def local_nets(self) -> list[LocalNet]:
@@ -192,8 +167,8 @@ class PixelNet(nn.Module):
 
     @property
     def feature_channels(self) -> int:
-        """Channels that the members read: the stem's features, and codes that tell where in the image a pixel lies."""
-        return len(self.standardise.mean)
+        """Features of a pixel: the stem's, and codes that tell where in the image it lies."""
+        return len(self.components.mean)
 
     @property
     def code_channels(self) -> int:
@@ -211,10 +186,10 @@ class PixelNet(nn.Module):
         -------
         Tensor of shape (B, K, [1,] 1, 1)
         """
-        features = self.standardise(self.stem(patch))
-        scores: Tensor = self.members[0](features)
+        components = self.sample(self.components(self.stem(patch)))
+        scores: Tensor = self.members[0](components)
         for member in list(self.members)[1:]:
-            scores = scores + member(features)
+            scores = scores + member(components)
         return scores / len(self.members)
 
 
@@ -234,12 +209,13 @@ def build_network(
         The same seed gives the same weights; the global random state is left alone.
     """
     stem = _stem(config, in_channels)
-    channels = stem.out_channels + (CODE_CHANNELS if config.position_encoding else 0)
+    features = stem.out_channels + (CODE_CHANNELS if config.position_encoding else 0)
+    components = PrincipalComponents(features, min(config.components, features))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         members = [
             LocalNet(
-                channels,
+                len(components.weight),
                 n_classes,
                 width=config.width,
                 levels=config.levels,
@@ -248,7 +224,7 @@ def build_network(
             )
             for _ in range(config.members)
         ]
-    return PixelNet(stem, Standardise(channels), members)
+    return PixelNet(stem, components, members, config.feature_stride)
 
 
 def _stem(config: NetworkConfig, in_channels: int) -> ScaleSpaceStem | VolumeStem:

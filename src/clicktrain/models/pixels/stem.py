@@ -10,8 +10,9 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from clicktrain.models.pixels.banded import correlate_along
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,36 +93,48 @@ class ScaleSpaceStem(nn.Module):
         """Name the settings in the module's printout."""
         return f"{self.in_channels}, sigmas_px={self.sigmas_px}"
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, stride: int = 1) -> Tensor:
         """Compute the features.
 
         Parameters
         ----------
         image : Tensor of shape (B, C, Y, X)
+        stride : int
+            Distance of the pixels whose features are computed, from the first on.
 
         Returns
         -------
-        Tensor of shape (B, C * 7 * S, Y - fov + 1, X - fov + 1)
+        Tensor of shape (B, C * 7 * S, y, x)
+            y and x are Y - fov + 1 and X - fov + 1, divided by the stride and rounded up.
         """
-        side_y, side_x = (n - 2 * self.margin_px for n in image.shape[-2:])
-        shape = (len(image), self.out_channels, side_y, side_x)
-        features = torch.empty(shape, dtype=image.dtype, device=image.device)
-        slots = features.chunk(self.out_channels // self.in_channels, dim=1)
-        for i in range(len(self.sigmas_px)):
-            values = self._one_scale(image, i)
-            for slot, value in zip(slots[i * FEATURES_PER_SCALE :], values, strict=False):
-                slot.copy_(value)
-        return features
+        side_y, side_x = (-(-(n - 2 * self.margin_px) // stride) for n in image.shape[-2:])
+        features = image.new_empty(
+            (len(image), len(self.sigmas_px), FEATURES_PER_SCALE, self.in_channels, side_y, side_x)
+        )
+        for picture, slots in zip(image, features, strict=True):
+            for i, targets in enumerate(slots):
+                for target, values in zip(targets, self._one_scale(picture, i, stride), strict=True):
+                    target.copy_(values)
+        return features.flatten(1, 3)
 
-    def _one_scale(self, image: Tensor, i: int) -> tuple[Tensor, ...]:
+    def _one_scale(self, picture: Tensor, i: int, stride: int) -> tuple[Tensor, ...]:
+        """Seven features (C, y, x) of a picture (C, Y, X)."""
         derivative: Tensor = getattr(self, f"derivative_{i}")
         integration: Tensor = getattr(self, f"integration_{i}")
-        spare = self.margin_px - self._derivative_radii[i] - self._integration_radii[i]
-        all_derivatives = _derivatives(_crop(image, spare), derivative)
-        tensor = correlate_separably(_outer_products(all_derivatives), integration[0])
-        roots = [(value.clamp_min(0) + _EPSILON).sqrt() for value in _eigenvalues(*tensor.chunk(3, dim=1))]
-        inner = _crop(all_derivatives, self._integration_radii[i])
-        smooth, dy, dx, dyy, dxx, dyx = inner.chunk(6, dim=1)
+        margin_px = self._integration_radii[i]
+        values = _crop(picture, self.margin_px - self._derivative_radii[i] - margin_px)
+        smooth_y, first_y = correlate_along(values, derivative[:2], -2).unbind(1)
+        (dx,) = correlate_along(smooth_y, derivative[1:2], -1).unbind(1)
+        (dy,) = correlate_along(first_y, derivative[:1], -1).unbind(1)
+        tensor = correlate_separably(torch.cat((dy * dy, dx * dx, dy * dx)), integration[0], stride=stride).chunk(3)
+        # All but the gradient is needed at the answered pixels alone.
+        inner_y = [_crop(along_y, margin_px)[:, ::stride] for along_y in (smooth_y, first_y)]
+        smooth, dxx = correlate_along(inner_y[0], derivative[::2], -1, stride=stride).unbind(1)
+        (dyx,) = correlate_along(inner_y[1], derivative[1:2], -1, stride=stride).unbind(1)
+        second_y = correlate_along(_crop(values, margin_px), derivative[2:], -2, stride=stride)[:, 0]
+        (dyy,) = correlate_along(second_y, derivative[:1], -1, stride=stride).unbind(1)
+        dy, dx = (_crop(gradient, margin_px)[:, ::stride, ::stride] for gradient in (dy, dx))
+        roots = [(value.clamp_min(0) + _EPSILON).sqrt() for value in _eigenvalues(*tensor)]
         magnitude = (dy * dy + dx * dx + _EPSILON).sqrt()
         return smooth, magnitude, dyy + dxx, *_eigenvalues(dyy, dxx, dyx), *roots
 
@@ -136,33 +149,7 @@ def _eigenvalues(yy: Tensor, xx: Tensor, yx: Tensor) -> tuple[Tensor, Tensor]:
     return middle + spread, middle - spread
 
 
-def _correlate_1d(image: Tensor, kernels: Tensor, axis: int) -> Tensor:
-    """Correlate channel i of `image` with kernel i along one axis.
-
-    Depthwise convolution is fast in channels-last memory, the arithmetic around it in planes.
-    """
-    shape = (len(kernels), 1, -1, 1) if axis == -2 else (len(kernels), 1, 1, -1)
-    weight = kernels.to(image.dtype).reshape(shape)
-    return F.conv2d(image.contiguous(memory_format=torch.channels_last), weight, groups=len(kernels))
-
-
-def correlate_separably(image: Tensor, kernel: Tensor) -> Tensor:
-    """Correlate every channel of (B, C, Y, X) with one kernel along rows and columns, without padding."""
-    kernels = kernel.expand(image.shape[1], -1)
-    return _correlate_1d(_correlate_1d(image, kernels, -2), kernels, -1).contiguous()
-
-
-def _derivatives(image: Tensor, kernels: Tensor) -> Tensor:
-    """Return smooth, dy, dx, dyy, dxx, dyx of every channel, of shape (B, 6 C, y, x)."""
-    channels = image.shape[1]
-    along_y = _correlate_1d(image.repeat(1, 3, 1, 1), kernels.repeat_interleave(channels, dim=0), -2)
-    order_y, order_x = (torch.tensor(order, device=image.device) for order in ((0, 1, 0, 2, 0, 1), (0, 0, 1, 0, 2, 1)))
-    within = torch.arange(channels, device=image.device)
-    wanted = along_y.index_select(1, (order_y[:, None] * channels + within).flatten())
-    return _correlate_1d(wanted, kernels[order_x].repeat_interleave(channels, dim=0), -1).contiguous()
-
-
-def _outer_products(all_derivatives: Tensor) -> Tensor:
-    """Return dy dy, dx dx, dy dx of every channel, of shape (B, 3 C, y, x)."""
-    _, dy, dx, *_ = all_derivatives.chunk(6, dim=1)
-    return torch.cat((dy * dy, dx * dx, dy * dx), dim=1)
+def correlate_separably(image: Tensor, kernel: Tensor, *, stride: int = 1) -> Tensor:
+    """Correlate every channel of (C, Y, X) with one kernel along rows and columns, without padding."""
+    along_y = correlate_along(image, kernel[None], -2, stride=stride)[:, 0]
+    return correlate_along(along_y, kernel[None], -1, stride=stride)[:, 0]

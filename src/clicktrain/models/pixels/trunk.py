@@ -59,8 +59,8 @@ class Inlet(nn.Module):
         Tensor of shape (B, 3, Y - fov + 1, X - fov + 1)
         """
         squashed = torch.asinh(3 * image)
-        moments = torch.cat((squashed, squashed * squashed), dim=1)
-        mean, square = correlate_separably(moments, self.kernel).chunk(2, dim=1)
+        moments = torch.cat((squashed, squashed * squashed))[:, 0]
+        mean, square = correlate_separably(moments, self.kernel)[:, None].chunk(2)
         m = self.margin_px
         inner, plain = squashed[..., m:-m, m:-m], image[..., m:-m, m:-m]
         local = (inner - mean) / ((square - mean * mean).clamp_min(0) + 0.01).sqrt()

@@ -1,8 +1,4 @@
-"""The scale-space stem of volumes: Gaussian-derivative invariants of three axes, exact and without padding.
-
-Along an axis a correlation is a product with a banded matrix, block by block: for the few channels of a volume that is
-several times faster than a convolution.
-"""
+"""The scale-space stem of volumes: Gaussian-derivative invariants of three axes, exact and without padding."""
 
 from __future__ import annotations
 
@@ -12,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from clicktrain.models.pixels.banded import correlate_along
 from clicktrain.models.pixels.stem import gaussian_kernels
 
 if TYPE_CHECKING:
@@ -25,8 +22,6 @@ _INTEGRATION = 0.5
 _NARROWEST_PX = 0.3
 # Keeps square roots finite on flat ground.
 _EPSILON = 1e-12
-# Outputs of a banded product: the longer the more of the band is zeros, the shorter the more calls.
-_BLOCK_PX = 32
 # Voxels whose invariants are computed together, so that they stay in the cache.
 _TOGETHER = 1 << 15
 
@@ -180,9 +175,9 @@ def _derivatives(values: Tensor, kernels: Sequence[Tensor]) -> Tensor:
     """Smoothed value, derivatives z, y, x, zz, yy, xx, zy, zx, yx of (Z, Y, X), of shape (10, z, y, x)."""
     along_z, along_y, along_x = kernels
     by_order = {}
-    for z, one in enumerate(_along(values[None], along_z, 0)[0]):
-        for y, other in enumerate(_along(one[None], along_y[: 3 - z], 1)[0]):
-            for x, last in enumerate(_along(other[None], along_x[: 3 - z - y], 2)[0]):
+    for z, one in enumerate(correlate_along(values[None], along_z, -3)[0]):
+        for y, other in enumerate(correlate_along(one[None], along_y[: 3 - z], -2)[0]):
+            for x, last in enumerate(correlate_along(other[None], along_x[: 3 - z - y], -1)[0]):
                 by_order[z, y, x] = last
     orders = [
         (0, 0, 0),
@@ -205,42 +200,6 @@ def _products(gradient: Tensor) -> Tensor:
 
 
 def _smoothed(values: Tensor, kernels: Sequence[Tensor]) -> Tensor:
-    for axis, kernel in enumerate(kernels):
-        values = _along(values, kernel, axis)[:, 0]
+    for axis, kernel in zip((-3, -2, -1), kernels, strict=True):
+        values = correlate_along(values, kernel, axis)[:, 0]
     return values
-
-
-def _along(values: Tensor, kernels: Tensor, axis: int) -> Tensor:
-    """Correlate (N, Z, Y, X) along an axis with each of (M, k), giving (N, M, z, y, x), which is shorter by k - 1."""
-    length, taps = values.shape[axis + 1], kernels.shape[1]
-    shape = [len(values), len(kernels), *values.shape[1:]]
-    shape[axis + 2] = length - taps + 1
-    result = values.new_empty(shape)
-    for start in range(0, shape[axis + 2], _BLOCK_PX):
-        count = min(_BLOCK_PX, shape[axis + 2] - start)
-        block = values.narrow(axis + 1, start, count + taps - 1)
-        _multiply(block, kernels, axis, result.narrow(axis + 2, start, count))
-    return result
-
-
-def _multiply(block: Tensor, kernels: Tensor, axis: int, target: Tensor) -> None:
-    count, places = target.shape[axis + 2], block.shape[axis + 1]
-    band = _band(kernels, count)
-    if axis == 2:
-        product = torch.matmul(block, band.T)
-        target.copy_(product.view(*product.shape[:3], len(kernels), count).permute(0, 3, 1, 2, 4))
-    elif axis == 1:
-        product = torch.matmul(band, block)
-        target.copy_(product.view(*product.shape[:2], len(kernels), count, -1).transpose(1, 2))
-    else:
-        product = torch.matmul(band, block.reshape(len(block), places, -1))
-        target.copy_(product.view(target.shape))
-
-
-def _band(kernels: Tensor, count: int) -> Tensor:
-    """Banded matrix (M * count, count + k - 1) of kernels (M, k)."""
-    taps = kernels.shape[1]
-    band = kernels.new_zeros((len(kernels), count, count + taps))
-    band[:, :, :taps] = kernels[:, None]
-    # Rows one longer than they should be: read with their right length, each lies one further to the right.
-    return band.flatten(1)[:, : count * (count + taps - 1)].reshape(len(kernels) * count, count + taps - 1)

@@ -71,13 +71,22 @@ class ImageWindow:
         return torch.cat((maps, self.codes.region(start, maps.shape[2:], stride=stride)), dim=1)
 
 
-def stem_features(net: PixelNet, window: ImageWindow, region: Region) -> Tensor:
+def stem_features(net: PixelNet, window: ImageWindow, region: Region, *, stride: int = 1) -> Tensor:
     """Compute the stem's features of a region's pixels, the same values whatever region they are computed with.
+
+    Parameters
+    ----------
+    net : PixelNet
+    window : ImageWindow
+    region : Region
+    stride : int
+        Distance of the pixels wanted, from the region's first on; 1 for volumes.
 
     Returns
     -------
-    Tensor of shape (1, F, *region.shape_px)
+    Tensor of shape (1, F, [z,] y, x)
         With position codes, if the window has them.
     """
-    features: Tensor = net.stem(window.seen(region, net.stem.exact_fov))
-    return window.with_codes(features, region.start)
+    seen = window.seen(region, net.stem.exact_fov)
+    features: Tensor = net.stem(seen) if stride == 1 else net.stem(seen, stride)
+    return window.with_codes(features, region.start, stride=stride)
