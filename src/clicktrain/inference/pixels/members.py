@@ -116,8 +116,7 @@ class _FeatureMaps:
     def seen(self, part: Region) -> Tensor:
         """What the local network sees of a part of the answered places, (1, F, ...)."""
         along = zip(part.start, part.stop, self.thinning, self.margins, strict=True)
-        places: list[slice] = [slice(a * n, (b - 1) * n + 1 + 2 * margin) for a, b, n, margin in along]
-        return self.values[:, :, *places]
+        return self.values[0, :, *(slice(a * n, (b - 1) * n + 1 + 2 * margin, 1) for a, b, n, margin in along)][None]
 
     def of(self, part: Region) -> Tensor:
         """Features of a part of the answered places, (F, *part.shape_px)."""
