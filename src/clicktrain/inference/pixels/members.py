@@ -115,8 +115,10 @@ class _FeatureMaps:
 
     def seen(self, part: Region) -> Tensor:
         """What the local network sees of a part of the answered places, (1, F, ...)."""
-        along = zip(part.start, part.stop, self.thinning, self.margins, strict=True)
-        return self.values[0, :, *(slice(a * n, (b - 1) * n + 1 + 2 * margin, 1) for a, b, n, margin in along)][None]
+        first = [start * n for start, n in zip(part.start, self.thinning, strict=True)]
+        last = [(stop - 1) * n + 1 for stop, n in zip(part.stop, self.thinning, strict=True)]
+        margins = (2 * margin for margin in self.margins)
+        return self.values[:, :, *Region(tuple(first), tuple(map(sum, zip(last, margins, strict=True)))).slices]
 
     def of(self, part: Region) -> Tensor:
         """Features of a part of the answered places, (F, *part.shape_px)."""
