@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from clicktrain.errors import StorageError
 from clicktrain.images.openers import is_zarr
-from clicktrain.stores.scratch import beside
+from clicktrain.stores.scratch import Scratch, discard, unused_name
 from clicktrain.stores.sinks import ArraySink, absent_on_error
 from clicktrain.stores.whole_files import explaining
 
@@ -65,7 +64,7 @@ class OmeZarrSink:
     ) -> None:
         import zarr
 
-        self._path, self._made = path, beside(path)
+        self._path = path
         ndim = len(shape_px)
         self._axes = ("c",) * channels + tuple("zyx"[-ndim:])
         shape = (len(classes),) * channels + tuple(shape_px)
@@ -73,10 +72,10 @@ class OmeZarrSink:
         self._scale = (1.0,) * channels + tuple(map(float, voxel_size or (1.0,) * ndim))
         self._classes, self._channels = classes, channels
         _check_target(path)
+        with explaining(path):
+            self._made = Scratch(path, folder=True)
         with absent_on_error(self), explaining(path):
-            # zarr would make the folders above as well.
-            self._made.mkdir()
-            self._group = zarr.create_group(self._made, zarr_format=3)
+            self._group = zarr.create_group(self._made.path, zarr_format=3)
             values = self._group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, dimension_names=self._axes)
         self._values = ArraySink(values)
 
@@ -98,7 +97,7 @@ class OmeZarrSink:
 
     def abort(self) -> None:
         """Leave nothing behind."""
-        shutil.rmtree(self._made, ignore_errors=True)
+        self._made.remove()
 
     def _metadata(self) -> dict[str, Any]:
         kinds = {"c": "channel"}
@@ -127,19 +126,19 @@ def _check_target(path: Path) -> None:
         raise StorageError(f"`{path}` must be new or a Zarr folder, got something else there. Choose another name.")
 
 
-def _replace_folder(made: Path, path: Path) -> None:
+def _replace_folder(made: Scratch, path: Path) -> None:
     """Bring a folder to its place, in two steps where one is there: only files are replaced in one."""
-    old = beside(path)
+    old = unused_name(path)
     there = path.exists()
     if there:
         os.replace(path, old)
     try:
-        os.replace(made, path)
+        made.move_to(path)
     except OSError:
         if there:
             os.replace(old, path)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    discard(old)
 
 
 def _channel(info: ClassInfo) -> dict[str, Any]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
 
-from clicktrain.stores.scratch import beside
+from clicktrain.stores.scratch import Scratch
 from clicktrain.stores.sinks import ArraySink, absent_on_error
 from clicktrain.stores.whole_files import (
     ensure_writable,
     explaining,
     move_into_place,
-    remove,
     write_beside,
     write_whole,
 )
@@ -89,8 +87,8 @@ class TiffSink:
     ) -> None:
         self._path, self._axes, self._metadata = path, axes, metadata
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
-        self._scratch: Path | None = None
-        self._prepared: Path | None = None
+        self._scratch: Scratch | None = None
+        self._prepared: Scratch | None = None
         # Found out now, not after a long computation.
         ensure_writable(path)
         with absent_on_error(self):
@@ -115,10 +113,9 @@ class TiffSink:
 
     def abort(self) -> None:
         """Leave nothing behind."""
-        if self._prepared is not None:
-            remove(self._prepared)
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        for part in (self._prepared, self._scratch):
+            if part is not None:
+                part.remove()
         self._values = None
 
     def _room(self) -> Any:
@@ -126,10 +123,10 @@ class TiffSink:
             return np.zeros(self._shape, self._dtype)
         import zarr
 
-        self._scratch = beside(self._path.with_suffix(".zarr"))
         chunks = (*(1,) * (len(self._shape) - 2), *(min(_TILE_PX, n) for n in self._shape[-2:]))
         with explaining(self._path):
-            return zarr.create_array(self._scratch, shape=self._shape, dtype=self._dtype, chunks=chunks)
+            self._scratch = Scratch(self._path.with_suffix(".zarr"), folder=True)
+            return zarr.create_array(self._scratch.path, shape=self._shape, dtype=self._dtype, chunks=chunks)
 
     def _write(self, target: Path) -> None:
         _write(target, self._values, self._shape, self._dtype, self._axes, self._metadata)
