@@ -57,6 +57,9 @@ class FakeClassifier:
             raise NotFittedError("not fitted")
         return np.array(sorted(self.means), np.int64)
 
+    def fingerprint(self):
+        return repr(self.means)
+
     def fit(self, images, clicks, *, axes=None, voxel_size=None, progress=None):
         self.calls.append("fit")
         return self._learn(images, clicks, progress)
@@ -147,6 +150,9 @@ class FakeImageModel:
         if not self.means:
             raise NotFittedError("not fitted")
         return np.array(sorted(self.means))
+
+    def fingerprint(self):
+        return repr(self.means)
 
     def fit(self, images, labels, *, progress=None):
         self.calls.append("fit")

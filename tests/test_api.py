@@ -352,6 +352,21 @@ def test_the_same_model_gives_the_same_file(saved: Path, tmp_path: Path) -> None
     assert (tmp_path / "again").read_bytes() == saved.read_bytes()
 
 
+def test_a_fingerprint_tells_models_apart(fitted: PixelClassifier, brief_fitted: PixelClassifier, saved: Path) -> None:
+    loaded = PixelClassifier.load(saved)
+    assert loaded.fingerprint() == fitted.fingerprint() != brief_fitted.fingerprint()
+    loaded.class_infos = (ClassInfo(number=1, name="smooth", color="#112233"),)
+    assert loaded.fingerprint() != fitted.fingerprint()
+
+
+def test_a_fingerprint_does_not_depend_on_the_versions_of_libraries(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = PixelClassifier.load(saved).fingerprint()
+    monkeypatch.setattr("clicktrain.models.pixels.summary.version", lambda name: "9.9")
+    assert PixelClassifier.load(saved).fingerprint() == before
+
+
 def test_names_and_colours_of_classes_are_saved(saved: Path, tmp_path: Path) -> None:
     model = PixelClassifier.load(saved)
     model.class_infos = (

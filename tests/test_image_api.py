@@ -80,6 +80,7 @@ def test_saved_and_loaded_it_gives_the_same_answer(fitted: ImageClassifier, tmp_
     loaded = ImageClassifier.load(path, device="cpu")
     np.testing.assert_array_equal(loaded.predict_proba(IMAGES), fitted.predict_proba(IMAGES))
     assert loaded.summary() == fitted.summary()
+    assert loaded.fingerprint() == fitted.fingerprint()
     loaded.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
@@ -183,7 +184,7 @@ def test_large_presets_learn_and_answer(name: str) -> None:
 
 
 def test_it_has_few_public_methods() -> None:
-    assert len([name for name, _ in inspect.getmembers(ImageClassifier) if not name.startswith("_")]) < 13
+    assert len([name for name, _ in inspect.getmembers(ImageClassifier) if not name.startswith("_")]) < 14
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -152,6 +153,22 @@ class Classifier(ABC, Generic[M, S]):
         """
         summary, weights = unpack(read_bytes(path), str(path), cls._summary_type)
         return cls._restored(summary, weights, device, str(path))
+
+    def fingerprint(self) -> str:
+        """Tell the trained model from all others: the same for the same settings, numbers and class names.
+
+        Returns
+        -------
+        str
+            SHA-256 of what its file holds, but for the versions of the libraries that wrote it.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier was not trained yet.
+        """
+        summary = self.summary().model_copy(update={"versions": {}})
+        return sha256(pack(summary, self._fitted().weights())).hexdigest()
 
     @abstractmethod
     def summary(self) -> S:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-__all__ = ["BAD_INPUT", "SOME_FAILED", "STOPPED", "complain", "guarded", "progress_bar"]
+__all__ = ["BAD_INPUT", "SOME_FAILED", "STOPPED", "complain", "guarded", "progress_bar", "tell_done"]
 
 SOME_FAILED = 1
 BAD_INPUT = 2
@@ -57,6 +57,14 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(STOPPED) from error
 
     return run
+
+
+def tell_done(n_images: int, n_skipped: int, n_done: int, seconds: float, where: str) -> None:
+    """Say how many images were done, before and now."""
+    if n_skipped:
+        typer.echo(f"{n_skipped} of {n_images} images were done already{where if n_skipped == n_images else ''}")
+    if n_skipped < n_images:
+        typer.echo(f"{n_done} of {n_images} images classified in {seconds:.1f} s{where}")
 
 
 @contextmanager

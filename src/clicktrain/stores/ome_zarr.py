@@ -12,7 +12,7 @@ from clicktrain.stores.sinks import ArraySink, absent_on_error
 from clicktrain.stores.whole_files import explaining
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from clicktrain.geometry.region import Region
     from clicktrain.types import AnyArray
 
-__all__ = ["OmeZarrSink"]
+__all__ = ["OmeZarrSink", "read_ome_zarr_metadata"]
 
+# Of the group's attributes, what is not OME's.
+_OURS = "clicktrain"
 _CHUNK_PX = {2: (512, 512), 3: (32, 128, 128)}
 
 
@@ -41,6 +43,8 @@ class OmeZarrSink:
         One channel per class, as for probabilities; otherwise class numbers without channels, a labels image.
     voxel_size : sequence of float, optional
         Distance of neighbouring pixels along each spatial axis.
+    metadata : mapping, optional
+        JSON values that are stored beside what OME-Zarr asks for.
 
     Raises
     ------
@@ -61,10 +65,11 @@ class OmeZarrSink:
         *,
         channels: bool,
         voxel_size: Sequence[float] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         import zarr
 
-        self._path = path
+        self._path, self._stored = path, dict(metadata or {})
         ndim = len(shape_px)
         self._axes = ("c",) * channels + tuple("zyx"[-ndim:])
         shape = (len(classes),) * channels + tuple(shape_px)
@@ -87,7 +92,7 @@ class OmeZarrSink:
     def prepare(self) -> None:
         """Say what the values are."""
         with explaining(self._path):
-            self._group.attrs["ome"] = self._metadata()
+            self._group.attrs.update({"ome": self._metadata()} | ({_OURS: self._stored} if self._stored else {}))
 
     def close(self) -> None:
         """Bring the folder to its place."""
@@ -117,6 +122,17 @@ class OmeZarrSink:
                 "properties": [{"label-value": one.number, "class": one.name} for one in self._classes],
             }
         return found
+
+
+def read_ome_zarr_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata that an `OmeZarrSink` stored; empty if it is no such folder."""
+    import zarr
+
+    try:
+        stored = zarr.open_group(path, mode="r").attrs.get(_OURS)
+    except (OSError, ValueError):
+        return {}
+    return stored if isinstance(stored, dict) else {}
 
 
 def _check_target(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from clicktrain.geometry.region import Region
     from clicktrain.types import AnyArray
 
-__all__ = ["TiffSink", "write_tiff"]
+__all__ = ["TiffSink", "read_tiff_metadata", "write_tiff"]
 
 _CLASSIC_TIFF_LIMIT_BYTES = 2**31
 # Results up to this size are put together in memory. Larger ones are kept in a scratch folder until the file is
@@ -54,6 +55,16 @@ def write_tiff(path: Path, array: AnyArray, axes: str, metadata: Mapping[str, An
         If the file cannot be written.
     """
     write_whole(path, lambda target: _write(target, array, array.shape, array.dtype, axes, metadata))
+
+
+def read_tiff_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata that `write_tiff` or a `TiffSink` stored; empty if it is no such file."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            stored = json.loads(file.pages.first.description)
+    except (OSError, ValueError, tifffile.TiffFileError):
+        return {}
+    return stored if isinstance(stored, dict) else {}
 
 
 class TiffSink:
