@@ -99,6 +99,7 @@ class FakeClassifier:
     def save(self, path):
         infos = [info.model_dump() for info in self.class_infos]
         path.write_text(json.dumps([self.means, infos, self.preset, self.position_encoding]))
+        return path
 
     @classmethod
     def load(cls, path):
@@ -189,6 +190,7 @@ class FakeImageModel:
 
     def save(self, path):
         path.write_text(json.dumps(self.means))
+        return path
 
     @classmethod
     def load(cls, path):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Classifier", "check_seed", "read_bytes"]
 
+_SUFFIX = ".clicktrain"
+
 
 class Fitted(Protocol):
     """A trained network with all that its answers depend on."""
@@ -116,13 +118,18 @@ class Classifier(ABC, Generic[M, S]):
                 raise ClickTrainError(f"parameters must be among {', '.join(same)}, got {name!r}.")
         return type(self)(**(same | params))
 
-    def save(self, path: str | PathLike[str]) -> None:
+    def save(self, path: str | PathLike[str]) -> Path:
         """Write the model into one file, whole or not at all.
 
         Parameters
         ----------
         path : path
-            By custom `NAME.clicktrain`.
+            A name without an ending gets `.clicktrain`.
+
+        Returns
+        -------
+        Path
+            The file that was written.
 
         Raises
         ------
@@ -132,7 +139,11 @@ class Classifier(ABC, Generic[M, S]):
             If the file cannot be written.
         """
         content = pack(self.summary(), self._fitted().weights())
-        write_whole(Path(path), lambda beside: beside.write_bytes(content))
+        place = Path(path)
+        if place.name and not place.suffix:
+            place = place.with_name(f"{place.name}{_SUFFIX}")
+        write_whole(place, lambda beside: beside.write_bytes(content))
+        return place
 
     @classmethod
     def load(cls, path: str | PathLike[str], *, device: DeviceName = "auto") -> Self:
