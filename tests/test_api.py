@@ -359,7 +359,7 @@ def test_a_preset_that_is_none_is_refused() -> None:
 
 
 def test_another_number_of_channels_is_refused_at_predict(fitted: PixelClassifier) -> None:
-    with pytest.raises(ImageError, match="must have 1 channels like the training images, got 3"):
+    with pytest.raises(ImageError, match="must have 1 channel for this model, got 3"):
         fitted.predict(np.stack([IMAGE] * 3, -1))
 
 

@@ -226,7 +226,7 @@ def test_labels_that_cannot_be_learned_from_are_refused(images, labels, reason: 
     ("bad", "reason"),
     [
         (np.zeros((15, 40), np.float32), r"image 2 must be at least 16 px high and wide.*got 15 x 40"),
-        (np.zeros((40, 40, 3), np.float32), "image 2 must have 1 channels like the training images, got 3"),
+        (np.zeros((40, 40, 3), np.float32), "image 2 must have 1 channel like the first image, got 3"),
         (np.full((40, 40), np.nan, np.float32), "image 2 must be finite"),
         (object(), r"must be arrays or paths"),
     ],
@@ -275,10 +275,12 @@ def test_an_unknown_label_method_or_preset_is_refused(fitted: ImageClassifier) -
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"stride_px": 17}, "at most patch_px"),
+        ({"stride_px": 17}, "^stride_px must be at most patch_px"),
         ({"sampling": 0.25, "inner_steps": 5}, "at most 4"),
         ({"sampling": 0.25, "step_every": 5}, "at most the number of inner steps, 4"),
-        ({"sampling": 0}, "sampling"),
+        ({"sampling": 0}, "^sampling must be more than 0, got 0.$"),
+        ({"patch_px": 7}, "^patch_px must be 8 or more, got 7.$"),
+        ({"patch_px": "wide"}, "^patch_px cannot be 'wide': "),
         ({"colour": 1}, "got 'colour'"),
     ],
 )

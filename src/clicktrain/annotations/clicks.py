@@ -97,7 +97,7 @@ class Clicks:
         if shape_px is not None and array.shape != tuple(shape_px):
             raise ClicksError(
                 f"labels must have the image's spatial shape {tuple(shape_px)}, got {array.shape}. "
-                "Use a labels layer made for this image."
+                "Use labels made for this image."
             )
         if array.dtype.kind not in "iub":
             raise ClicksError(

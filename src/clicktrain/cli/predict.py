@@ -87,7 +87,7 @@ def _summarise(results: list[FileResult], output: Path, seconds: float) -> None:
     failed = [result for result in results if result.error is not None]
     n_skipped = sum(result.skipped for result in results)
     n_done = len(results) - len(failed) - n_skipped
-    tell_done(len(results), n_skipped, n_done, seconds, f", results in {output}")
+    tell_done(len(results), n_skipped, n_done, seconds, f", results in {output}" if n_done or n_skipped else "")
     for result in failed:
         named = "" if str(result.path) in str(result.error) else f"`{result.path}`: "
         complain(f"not done: {named}{result.error}")
