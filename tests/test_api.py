@@ -190,7 +190,7 @@ def test_a_score_needs_a_training_and_labels_of_images_of_the_same_kind(brief_fi
         brief_fitted.score(IMAGE, 0 * LABELS)
     with pytest.raises(ClicksError, match="spatial shape"):
         brief_fitted.score(IMAGE, LABELS[1:])
-    with pytest.raises(ImageError, match="channels"):
+    with pytest.raises(ImageError, match="must have 1 channel for this model"):
         brief_fitted.score(np.stack([IMAGE] * 3, axis=-1), LABELS)
 
 
