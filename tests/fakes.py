@@ -57,6 +57,9 @@ class FakeClassifier:
             raise NotFittedError("not fitted")
         return np.array(sorted(self.means), np.int64)
 
+    def fingerprint(self):
+        return repr(self.means)
+
     def fit(self, images, clicks, *, axes=None, voxel_size=None, progress=None):
         self.calls.append("fit")
         return self._learn(images, clicks, progress)
@@ -96,6 +99,7 @@ class FakeClassifier:
     def save(self, path):
         infos = [info.model_dump() for info in self.class_infos]
         path.write_text(json.dumps([self.means, infos, self.preset, self.position_encoding]))
+        return path
 
     @classmethod
     def load(cls, path):
@@ -148,6 +152,9 @@ class FakeImageModel:
             raise NotFittedError("not fitted")
         return np.array(sorted(self.means))
 
+    def fingerprint(self):
+        return repr(self.means)
+
     def fit(self, images, labels, *, progress=None):
         self.calls.append("fit")
         for step in range(1, 5):
@@ -183,6 +190,7 @@ class FakeImageModel:
 
     def save(self, path):
         path.write_text(json.dumps(self.means))
+        return path
 
     @classmethod
     def load(cls, path):

@@ -159,6 +159,41 @@ def test_an_image_without_clicks_may_be_among_several() -> None:
     assert model.summary().clicks.total == np.count_nonzero(LABELS)
 
 
+def test_the_score_is_the_share_of_labelled_pixels_that_are_right(brief_fitted: PixelClassifier) -> None:
+    truth = TRUTH.astype(np.uint8)
+    found = brief_fitted.predict(IMAGE)
+    assert brief_fitted.score(IMAGE, truth) == (found == truth).mean() < 1
+    labels = np.where(np.arange(truth.size).reshape(truth.shape) % 3, 0, truth)
+    right = (found == labels)[labels > 0]
+    assert brief_fitted.score(IMAGE, labels) == brief_fitted.score(IMAGE, Clicks.from_labels(labels)) == right.mean()
+
+
+def test_the_score_of_several_images_is_over_all_their_labelled_pixels(
+    brief_fitted: PixelClassifier, tmp_path: Path
+) -> None:
+    few = np.zeros_like(LABELS)
+    few[0, :2] = [2, 7]
+    np.save(tmp_path / "few.npy", IMAGE)
+    wanted = np.concatenate([LABELS[LABELS > 0], few[few > 0]])
+    answer = brief_fitted.predict(IMAGE)
+    found = np.concatenate([answer[LABELS > 0], answer[few > 0]])
+    seen: list[Progress] = []
+    images = [IMAGE, tmp_path / "few.npy", IMAGE]
+    assert brief_fitted.score(images, [LABELS, few, 0 * few], progress=seen.append) == (wanted == found).mean()
+    assert {step.stage for step in seen} == {"predicting"}
+
+
+def test_a_score_needs_a_training_and_labels_of_images_of_the_same_kind(brief_fitted: PixelClassifier) -> None:
+    with pytest.raises(NotFittedError):
+        brief().score(IMAGE, LABELS)
+    with pytest.raises(ClicksError, match="got none"):
+        brief_fitted.score(IMAGE, 0 * LABELS)
+    with pytest.raises(ClicksError, match="spatial shape"):
+        brief_fitted.score(IMAGE, LABELS[1:])
+    with pytest.raises(ImageError, match="must have 1 channel for this model"):
+        brief_fitted.score(np.stack([IMAGE] * 3, axis=-1), LABELS)
+
+
 def test_going_on_with_more_strokes_is_no_worse() -> None:
     model = fast().fit(IMAGE, strokes(TRUTH, rows=(20,)))
     before = agreement(model, IMAGE, TRUTH)
@@ -324,7 +359,7 @@ def test_a_preset_that_is_none_is_refused() -> None:
 
 
 def test_another_number_of_channels_is_refused_at_predict(fitted: PixelClassifier) -> None:
-    with pytest.raises(ImageError, match="must have 1 channels like the training images, got 3"):
+    with pytest.raises(ImageError, match="must have 1 channel for this model, got 3"):
         fitted.predict(np.stack([IMAGE] * 3, -1))
 
 
@@ -348,8 +383,32 @@ def test_saved_and_loaded_gives_the_same_answer(fitted: PixelClassifier, saved: 
 
 
 def test_the_same_model_gives_the_same_file(saved: Path, tmp_path: Path) -> None:
-    PixelClassifier.load(saved).save(tmp_path / "again")
-    assert (tmp_path / "again").read_bytes() == saved.read_bytes()
+    again = PixelClassifier.load(saved).save(tmp_path / "again")
+    assert again.read_bytes() == saved.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [("m", "m.clicktrain"), ("m.clicktrain", "m.clicktrain"), ("m.model", "m.model"), (".m", ".m.clicktrain")],
+)
+def test_a_name_without_an_ending_gets_one(saved: Path, tmp_path: Path, given: str, written: str) -> None:
+    assert PixelClassifier.load(saved).save(str(tmp_path / given)) == tmp_path / written
+    assert (tmp_path / written).read_bytes() == saved.read_bytes()
+
+
+def test_a_fingerprint_tells_models_apart(fitted: PixelClassifier, brief_fitted: PixelClassifier, saved: Path) -> None:
+    loaded = PixelClassifier.load(saved)
+    assert loaded.fingerprint() == fitted.fingerprint() != brief_fitted.fingerprint()
+    loaded.class_infos = (ClassInfo(number=1, name="smooth", color="#112233"),)
+    assert loaded.fingerprint() != fitted.fingerprint()
+
+
+def test_a_fingerprint_does_not_depend_on_the_versions_of_libraries(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = PixelClassifier.load(saved).fingerprint()
+    monkeypatch.setattr("clicktrain.models.pixels.summary.version", lambda name: "9.9")
+    assert PixelClassifier.load(saved).fingerprint() == before
 
 
 def test_names_and_colours_of_classes_are_saved(saved: Path, tmp_path: Path) -> None:
@@ -358,8 +417,7 @@ def test_names_and_colours_of_classes_are_saved(saved: Path, tmp_path: Path) -> 
         ClassInfo(number=1, name="smooth", color="#112233"),
         ClassInfo(number=2, name="stripes", color="#445566"),
     )
-    model.save(tmp_path / "named")
-    assert PixelClassifier.load(tmp_path / "named").class_infos == model.class_infos
+    assert PixelClassifier.load(model.save(tmp_path / "named")).class_infos == model.class_infos
 
 
 def test_a_loaded_model_goes_on_training(saved: Path) -> None:
@@ -368,9 +426,8 @@ def test_a_loaded_model_goes_on_training(saved: Path) -> None:
 
 def test_a_model_that_went_on_training_is_loaded_as_it_was_saved(saved: Path, tmp_path: Path) -> None:
     model = PixelClassifier.load(saved).continue_fit(IMAGE, LABELS)
-    model.save(tmp_path / "more")
     np.testing.assert_array_equal(
-        PixelClassifier.load(tmp_path / "more").predict_proba(IMAGE), model.predict_proba(IMAGE)
+        PixelClassifier.load(model.save(tmp_path / "more")).predict_proba(IMAGE), model.predict_proba(IMAGE)
     )
 
 

@@ -57,6 +57,26 @@ def test_probabilities_sum_to_one_in_the_order_of_the_classes(fitted: ImageClass
     np.testing.assert_array_equal(fitted.predict(IMAGES), fitted.classes_[answer.argmax(axis=1)])
 
 
+def test_the_score_is_the_share_of_images_whose_label_is_right(fitted: ImageClassifier) -> None:
+    found = fitted.predict(IMAGES).tolist()
+    assert fitted.score(IMAGES, found) == fitted.score(IMAGES[3], found[3]) == 1
+    assert fitted.score(IMAGES[:4], np.array(["circle", *found[1:4]])) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "reason"),
+    [
+        (IMAGES[:3], ["square"], "one per image, got 3 images and 1 labels"),
+        (IMAGES[:2], [1, 2], "must be such as 'nothing', as in training, got 1"),
+        (IMAGES[:1], [0.5], "all text or all whole numbers"),
+        ([], [], "got none"),
+    ],
+)
+def test_labels_that_an_answer_cannot_be_held_to_are_refused(fitted: ImageClassifier, images, labels, reason) -> None:
+    with pytest.raises(LabelsError, match=reason):
+        fitted.score(images, labels)
+
+
 def test_a_single_image_is_a_list_of_one(fitted: ImageClassifier) -> None:
     np.testing.assert_array_equal(fitted.predict_proba(IMAGES[3]), fitted.predict_proba([IMAGES[3]]))
 
@@ -80,15 +100,16 @@ def test_saved_and_loaded_it_gives_the_same_answer(fitted: ImageClassifier, tmp_
     loaded = ImageClassifier.load(path, device="cpu")
     np.testing.assert_array_equal(loaded.predict_proba(IMAGES), fitted.predict_proba(IMAGES))
     assert loaded.summary() == fitted.summary()
-    loaded.save(tmp_path / "again")
-    assert (tmp_path / "again").read_bytes() == path.read_bytes()
+    assert loaded.fingerprint() == fitted.fingerprint()
+    again = loaded.save(tmp_path / "again")
+    assert again == tmp_path / "again.clicktrain"
+    assert again.read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("labels", [[3, -1] * 3, np.array([3, -1] * 3), ["a", "b"] * 3, np.array(["a", "b"] * 3)])
 def test_labels_come_back_as_they_were_given(labels, tmp_path: Path) -> None:
     model = ImageClassifier(preset=quick()).fit(IMAGES[:6], labels)
-    model.save(tmp_path / "model")
-    loaded = ImageClassifier.load(tmp_path / "model")
+    loaded = ImageClassifier.load(model.save(tmp_path / "model"))
     assert loaded.classes_.tolist() == sorted(set(np.asarray(labels).tolist()))
     assert set(loaded.predict(IMAGES[:2]).tolist()) <= set(np.asarray(labels).tolist())
 
@@ -183,7 +204,7 @@ def test_large_presets_learn_and_answer(name: str) -> None:
 
 
 def test_it_has_few_public_methods() -> None:
-    assert len([name for name, _ in inspect.getmembers(ImageClassifier) if not name.startswith("_")]) < 13
+    assert len([name for name, _ in inspect.getmembers(ImageClassifier) if not name.startswith("_")]) < 15
 
 
 @pytest.mark.parametrize(
@@ -205,7 +226,7 @@ def test_labels_that_cannot_be_learned_from_are_refused(images, labels, reason: 
     ("bad", "reason"),
     [
         (np.zeros((15, 40), np.float32), r"image 2 must be at least 16 px high and wide.*got 15 x 40"),
-        (np.zeros((40, 40, 3), np.float32), "image 2 must have 1 channels like the training images, got 3"),
+        (np.zeros((40, 40, 3), np.float32), "image 2 must have 1 channel like the first image, got 3"),
         (np.full((40, 40), np.nan, np.float32), "image 2 must be finite"),
         (object(), r"must be arrays or paths"),
     ],
@@ -234,6 +255,7 @@ def test_nothing_can_be_asked_before_training(tmp_path: Path) -> None:
         lambda: model.predict(IMAGES),
         lambda: model.heatmap(IMAGES[0]),
         lambda: model.save(tmp_path / "m"),
+        lambda: model.score(IMAGES, LABELS),
         lambda: model.classes_,
         model.summary,
     ):
@@ -253,10 +275,12 @@ def test_an_unknown_label_method_or_preset_is_refused(fitted: ImageClassifier) -
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"stride_px": 17}, "at most patch_px"),
+        ({"stride_px": 17}, "^stride_px must be at most patch_px"),
         ({"sampling": 0.25, "inner_steps": 5}, "at most 4"),
         ({"sampling": 0.25, "step_every": 5}, "at most the number of inner steps, 4"),
-        ({"sampling": 0}, "sampling"),
+        ({"sampling": 0}, "^sampling must be more than 0, got 0.$"),
+        ({"patch_px": 7}, "^patch_px must be 8 or more, got 7.$"),
+        ({"patch_px": "wide"}, "^patch_px cannot be 'wide': "),
         ({"colour": 1}, "got 'colour'"),
     ],
 )

@@ -103,11 +103,11 @@ def test_a_volume_model_comes_back_from_its_file(fitted: PixelClassifier, tmp_pa
 def test_a_model_for_images_refuses_volumes_and_the_other_way_round(fitted: PixelClassifier) -> None:
     image, truth = two_textures(40)
     flat = brief(2).fit(image, truth)
-    with pytest.raises(ImageError, match="must be 2D like the training images, got a volume"):
+    with pytest.raises(ImageError, match="must be 2D for this model, got a volume"):
         flat.predict(VOLUME, axes="ZYX")
-    with pytest.raises(ImageError, match="must be 2D like the training images, got a volume"):
+    with pytest.raises(ImageError, match="must be 2D for this model, got a volume"):
         flat.continue_fit(VOLUME, LABELS, axes="ZYX")
-    with pytest.raises(ImageError, match="must be a volume like the training images, got 2D"):
+    with pytest.raises(ImageError, match="must be a volume for this model, got 2D"):
         fitted.predict(image)
 
 

@@ -102,11 +102,13 @@ def test_table_without_the_header_is_refused(tmp_path, text):
 @pytest.mark.parametrize(
     ("row", "text"),
     [
-        ("a,3,1", "places and classes must be numbers"),
+        ("a,3,1", "y must be a number, got a"),
+        ("2,,1", "x must be a number, got nothing"),
         ("2,3", "too few columns"),
-        ("2,3,", "places and classes must be numbers"),
-        ("nan,3,1", "cannot convert"),
-        ("2,inf,1", "cannot convert"),
+        ("2,3,", "the class must be a whole number from 1 to 65535, got nothing"),
+        ("2,3, cell", "the class must be a whole number from 1 to 65535, got cell"),
+        ("nan,3,1", "y must be a number, got nan"),
+        ("2,inf,1", "x must be a number, got inf"),
         ("2,3,0", "from 1 to 65535, got 0"),
         ("2,3,-1", "from 1 to 65535, got -1"),
         ("2,3,1.5", "from 1 to 65535, got 1.5"),

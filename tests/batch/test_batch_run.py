@@ -29,6 +29,9 @@ class Threshold:
         ClassInfo(number=3, name="bright", color="#ffffff"),
     )
 
+    def fingerprint(self):
+        return "threshold"
+
     def predict_to(self, image, sink, *, memory_bytes=None, progress=None):
         if image.n_channels != 1:
             raise ImageError(f"{image.name} must have 1 channel.")

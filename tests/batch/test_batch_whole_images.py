@@ -11,12 +11,16 @@ from clicktrain.batch.whole_images import HeatMaps, ImageJob, answer_files, clas
 from clicktrain.errors import CancelledError, ImageError, LabelsError, StorageError
 from clicktrain.geometry.patch_grid import plan_patch_grid
 from clicktrain.progress import Progress
+from clicktrain.stores.answer_table import unfinished_table
 
 
 class Brightness:
     """Calls an image 7 if it is bright, else 3; its heat maps say which class and method they were asked for."""
 
     classes_ = np.array([3, 7])
+
+    def fingerprint(self):
+        return "brightness"
 
     def predict_proba(self, images, *, axes=None, progress=None):
         if images.suffix == ".bad":
@@ -123,3 +127,80 @@ def test_classes_that_are_numbers_are_found_by_their_text():
     assert class_of(Brightness(), "7") == 7
     with pytest.raises(LabelsError, match="one of 3, 7, got 'x'"):
         class_of(Brightness(), "x")
+
+
+class Refusing(Brightness):
+    def predict_proba(self, *args, **options):
+        raise AssertionError("nothing must be computed")
+
+
+class Other(Refusing):
+    def fingerprint(self):
+        return "another model"
+
+
+@pytest.fixture
+def go_on(tmp_path):
+    """Answer, but not about images that are done; returns which were."""
+
+    def run(paths, model=None, **options):
+        jobs = plan_heat_maps(paths, tmp_path / "maps", skip_existing=True)
+        answers = answer_files(model or Brightness(), jobs, table=tmp_path / "t.csv", skip_existing=True, **options)
+        assert [each.error for each in answers] == [None] * len(paths)
+        return [each.skipped for each in answers]
+
+    (tmp_path / "maps").mkdir()
+    return run
+
+
+def test_what_is_done_is_left_as_it_is(paths, go_on, tmp_path):
+    assert go_on(paths[:1]) == [False]
+    assert go_on(paths) == [True, False]
+    before = (tmp_path / "t.csv").read_bytes()
+    assert go_on(paths, Refusing()) == [True, True]
+    assert (tmp_path / "t.csv").read_bytes() == before
+    assert go_on(paths[1:], Refusing()) == [True]
+    assert sorted((tmp_path / "t.csv").read_bytes().splitlines()) == sorted(before.splitlines())
+
+
+def test_an_answer_alone_or_a_heat_map_alone_is_not_all(paths, go_on, tmp_path):
+    go_on(paths)
+    before = (tmp_path / "t.csv").read_bytes()
+    (tmp_path / "maps" / "dark_heat.tif").unlink()
+    assert go_on(paths) == [False, True]
+    lines = before.splitlines(keepends=True)
+    (tmp_path / "t.csv").write_bytes(b"".join(lines[:-1]))
+    assert go_on(paths) == [True, False]
+    assert (tmp_path / "t.csv").read_bytes() == before
+
+
+def test_answers_are_kept_while_the_table_is_not_finished(paths, go_on, tmp_path):
+    def stop(now):
+        if now.fraction > 0.5:
+            raise CancelledError("stopped")
+
+    with pytest.raises(CancelledError):
+        go_on(paths, on_progress=stop)
+    assert unfinished_table(tmp_path / "t.csv").exists()
+    assert not (tmp_path / "t.csv").exists()
+    assert go_on(paths) == [True, False]
+    assert not unfinished_table(tmp_path / "t.csv").exists()
+
+
+@pytest.mark.parametrize("chosen", [slice(0, 1), slice(1, 2)], ids=["the same image", "another image"])
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [(Other, {}), (Refusing, {"axes": "YX"}), (Refusing, {"heat_maps": HeatMaps(7)})],
+    ids=["model", "axes", "heat maps"],
+)
+def test_answers_that_were_made_otherwise_are_refused_before_anything_runs(paths, go_on, model, options, chosen):
+    go_on(paths[:1])
+    if "heat_maps" in options:
+        chosen = slice(0, 1)
+    with pytest.raises(StorageError, match="must be of the same model, image and options"):
+        go_on(paths[chosen], model(), **options)
+
+
+def test_heat_maps_are_not_both_skipped_and_overwritten(tmp_path):
+    with pytest.raises(StorageError, match="either skipped or overwritten"):
+        plan_heat_maps([tmp_path / "a.tif"], tmp_path, skip_existing=True, overwrite=True)

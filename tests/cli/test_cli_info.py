@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from clicktrain import PixelClassifier
 from clicktrain.config import ClassInfo
 
@@ -39,5 +41,17 @@ def test_file_that_is_no_model_is_refused(clicktrain, tmp_path):
 def test_info_names_what_a_model_of_whole_images_holds(clicktrain, image_model):
     result = clicktrain("info", image_model)
     assert result.exit_code == 0, result.output
-    for shown in ("image", "nothing, 12 images", "square, 12 images", "Patch: 16", "Best epoch"):
+    for shown in ("whole images, in patches of 16 x 16 px", "nothing, 12 images", "square, 12 images", "Best epoch"):
         assert shown in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "inner"),
+    [("pixels", ["Weight decay", "Guided smoothing", "Trees"]), ("images", ["Warm-up", "Head levels", "Chunk"])],
+)
+def test_settings_that_only_a_few_can_read_are_shown_when_asked_for(clicktrain, model, image_model, kind, inner):
+    path = model if kind == "pixels" else image_model
+    brief, full = clicktrain("info", path).stdout, clicktrain("info", path, "--all").stdout
+    assert not [name for name in [*inner, "None", "True", "False"] if name in brief]
+    assert [name for name in [*inner, "None", "True", "False"] if name in full] == inner
+    assert "pixels of images" in brief or kind == "images"

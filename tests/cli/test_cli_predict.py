@@ -70,7 +70,7 @@ def test_files_that_failed_are_named_with_their_reason(clicktrain, model, images
     assert "1 of 3 images classified" in result.stdout
     first, second = result.stderr.splitlines()
     assert "a.png` must hold an image, got an empty file" in first
-    assert "b.png` must have 1 channels like the training images, got 3" in second
+    assert "b.png` must have 1 channel for this model, got 3" in second
     assert sorted(os.listdir(tmp_path / "out")) == ["c_classes.tif", "c_probabilities.tif"]
 
 

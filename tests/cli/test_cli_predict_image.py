@@ -71,7 +71,7 @@ def test_no_table_where_no_image_could_be_done(clicktrain, image_model, tmp_path
     assert os.listdir(tmp_path) == ["bad.tif"]
 
 
-def test_interrupt_leaves_no_table(start, image_model, slides, tmp_path):
+def test_interrupt_leaves_no_table_but_the_answers_to_go_on_with(start, image_model, slides, tmp_path):
     # The second image is a pipe that is never filled, so that the command surely waits when the signal comes.
     os.mkfifo(tmp_path / "z.png")
     images = (slides / "square" / "01.tif", tmp_path / "z.png")
@@ -81,7 +81,7 @@ def test_interrupt_leaves_no_table(start, image_model, slides, tmp_path):
             err = interrupted(child)
     assert child.returncode == 130
     assert err == "clicktrain: stopped.\n"
-    assert sorted(os.listdir(tmp_path)) == ["maps", "z.png"]
+    assert sorted(os.listdir(tmp_path)) == ["maps", "t.csv.unfinished", "z.png"]
     assert os.listdir(maps) == ["01_heat.tif"]
 
 
@@ -98,7 +98,7 @@ def test_classes_that_are_numbers_can_be_asked_for(clicktrain, tmp_path):
         "--heat-maps", tmp_path, "--heat-label", "6",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert rows_of(tmp_path / "t.csv")[0].keys() == {"path", "label", "p_6", "p_7"}
+    assert rows_of(tmp_path / "t.csv")[0].keys() == {"path", "label", "p_6", "p_7", "origin"}
 
 
 class TestBadInput:
@@ -134,10 +134,22 @@ class TestBadInput:
     def test_a_table_of_another_kind(self, refused, image_model, slides, tmp_path):
         assert "must end in .csv" in refused(image_model, slides / "square", "-o", tmp_path / "t.xlsx")
 
-    def test_results_that_exist(self, refused, image_model, slides, tmp_path):
+    @pytest.mark.parametrize("name", ["t.csv", "t.csv.unfinished"])
+    def test_results_that_exist(self, refused, image_model, slides, tmp_path, name):
+        (tmp_path / name).write_text("precious")
+        error = refused(image_model, slides / "square")
+        assert f"{name}`. Go on with what is missing (--skip-existing), do all again (--overwrite)" in error
+        assert (tmp_path / name).read_text() == "precious"
+
+    def test_a_table_of_something_else_is_not_gone_on_with(self, refused, image_model, slides, tmp_path):
         (tmp_path / "t.csv").write_text("precious")
-        assert "Give --overwrite" in refused(image_model, slides / "square")
+        assert "must be a table of answers" in refused(image_model, slides / "square", "--skip-existing")
         assert (tmp_path / "t.csv").read_text() == "precious"
+
+    def test_both_to_skip_and_to_overwrite(self, refused, image_model, slides):
+        assert "Choose --skip-existing or --overwrite" in refused(
+            image_model, slides / "square", "--skip-existing", "--overwrite"
+        )
 
     def test_two_images_of_one_heat_map(self, refused, image_model, slides, tmp_path):
         (tmp_path / "01.tif").touch()

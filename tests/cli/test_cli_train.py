@@ -164,6 +164,17 @@ class TestBadInput:
         (images / "a.csv").write_text("y,x,class\n1,1,1\n1,x,2\n")
         assert "line 3" in refused(images / "a.png", "--clicks", images / "a.csv")
 
+    def test_settings_are_called_as_their_options(self, refused, images, labels):
+        np.save(images / "axes.npy", np.random.default_rng(0).random((2, 48, 48)))
+        clicks = ("--clicks", labels / "a.png")
+        assert refused(images / "a.png", *clicks, "--voxel-size", 3, 1, 1).startswith(
+            "clicktrain: --voxel-size must be left out for 2D images"
+        )
+        assert "`: --axes must be given for an image of shape (2, 48, 48)" in refused(images / "axes.npy", *clicks)
+        assert '`: --axes must be called Y (rows), X (columns), C (channels) or Z (slices), got "QYX"' in refused(
+            images / "axes.npy", *clicks, "--axes", "QYX"
+        )
+
     def test_as_many_clicks_as_images(self, refused, images, labels):
         error = refused(images, "--clicks", labels / "a.png")
         assert "got 3 images and 1 files of clicks" in error

@@ -147,8 +147,17 @@ class TestBadInput:
     def test_images_smaller_than_a_patch(self, refused, slides):
         assert "64" in refused(slides)
 
-    def test_settings_out_of_range(self, refused, slides):
-        assert "`training.sampling` cannot be 2.0" in refused(slides, "--sampling", 2, *QUICK)
+    @pytest.mark.parametrize(
+        ("option", "value", "limit"),
+        [
+            ("--sampling", "2", "1 or less, got 2.0"),
+            ("--patch", "0", "8 or more, got 0"),
+            ("--epochs", "0", "more than 0, got 0"),
+            ("--validation", "1", "less than 1, got 1.0"),
+        ],
+    )
+    def test_settings_out_of_range_are_called_as_their_options(self, refused, slides, option, value, limit):
+        assert refused(slides, option, value) == f"clicktrain: {option} must be {limit}.\n"
 
     def test_images_of_other_channels(self, refused, tmp_path):
         for name, channels in (("a", 2), ("b", 3)):

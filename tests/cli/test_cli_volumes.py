@@ -92,4 +92,4 @@ def test_a_model_for_images_refuses_a_volume_in_one_line(clicktrain, volume, tmp
     PixelClassifier(preset="fast", pretrained=False).fit(image, TRUTH[0]).save(tmp_path / "m.clicktrain")
     result = clicktrain("predict", tmp_path / "m.clicktrain", volume, "-o", tmp_path / "out")
     assert result.exit_code == 1
-    assert "must be 2D like the training images, got a volume" in result.stderr
+    assert "must be 2D for this model, got a volume" in result.stderr

@@ -77,7 +77,7 @@ def test_axes_that_do_not_fit_are_refused(shape, axes):
 
 
 def test_axes_of_no_known_meaning_are_refused():
-    with pytest.raises(ImageError, match=r"axes must be known, got QYX .* where Q could be anything"):
+    with pytest.raises(ImageError, match=r'axes must be called Y .*, got "QYX" for .* where "Q" could be anything'):
         image_axes((3, 4, 5), "QYX")
 
 

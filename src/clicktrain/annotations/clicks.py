@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from clicktrain.types import IntArray, LabelArray
 
-__all__ = ["LARGEST_CLASS", "Clicks", "blank_labels", "check_trainable"]
+__all__ = ["LARGEST_CLASS", "Clicks", "blank_labels", "check_any", "check_trainable"]
 
 # Class images are uint16 at most, which every viewer of labels opens.
 LARGEST_CLASS = 65535
@@ -97,7 +97,7 @@ class Clicks:
         if shape_px is not None and array.shape != tuple(shape_px):
             raise ClicksError(
                 f"labels must have the image's spatial shape {tuple(shape_px)}, got {array.shape}. "
-                "Use a labels layer made for this image."
+                "Use labels made for this image."
             )
         if array.dtype.kind not in "iub":
             raise ClicksError(
@@ -184,6 +184,12 @@ def blank_labels(shape_px: Sequence[int]) -> LabelArray:
     return np.zeros(tuple(shape_px), np.uint8)
 
 
+def check_any(clicks: Sequence[Clicks]) -> None:
+    """Raise a ClicksError if there are no clicks in any of the images."""
+    if not any(map(len, clicks)):
+        raise ClicksError("labels must hold clicked pixels, got none. Click a few pixels of each class first.")
+
+
 def check_trainable(clicks: Sequence[Clicks]) -> None:
     """Refuse clicks that nothing can be learned from.
 
@@ -197,9 +203,8 @@ def check_trainable(clicks: Sequence[Clicks]) -> None:
     ClicksError
         If there are no clicks or clicks of only one class.
     """
+    check_any(clicks)
     present = sorted({number for part in clicks for number in part.present})
-    if not present:
-        raise ClicksError("labels must hold clicked pixels, got none. Click a few pixels of each class first.")
     if len(present) == 1:
         raise ClicksError(
             f"labels must hold clicks of at least two classes, got only class {present[0]}. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,22 +115,31 @@ def _columns(path: Path, header: list[str], wanted: Sequence[str]) -> list[int]:
 
 
 def _row(cells: list[str], shape_px: tuple[int, ...]) -> tuple[int, ...]:
-    for cell in cells:
-        if not _is_number(cell):
-            raise ValueError(f"places and classes must be numbers, got {cell.strip()!r}")
-    place = [int(np.floor(float(cell) + 0.5)) for cell in cells[:-1]]
-    number = float(cells[-1])
+    names = _COLUMNS[len(shape_px)]
+    place = [_pixel(name, cell) for name, cell in zip(names, cells[:-1], strict=False)]
     if not all(0 <= n < length for n, length in zip(place, shape_px, strict=True)):
-        got = ", ".join(f"{name}={n}" for name, n in zip("zyx"[-len(place) :], place, strict=True))
+        got = ", ".join(f"{name}={n}" for name, n in zip(names, place, strict=False))
         raise ValueError(f"the pixel must lie inside the image of shape {shape_px}, got {got}")
+    number = _number(cells[-1])
     if not (1 <= number <= _MAX_CLASS and number.is_integer()):
-        raise ValueError(f"the class must be a whole number from 1 to {_MAX_CLASS}, got {cells[-1].strip()}")
+        raise ValueError(f"the class must be a whole number from 1 to {_MAX_CLASS}, got {_shown(cells[-1])}")
     return *place, int(number)
 
 
-def _is_number(cell: str) -> bool:
+def _pixel(name: str, cell: str) -> int:
+    number = _number(cell)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a number, got {_shown(cell)}")
+    return math.floor(number + 0.5)
+
+
+def _number(cell: str) -> float:
+    """The number in a cell, NaN if there is none."""
     try:
-        float(cell)
+        return float(cell)
     except ValueError:
-        return False
-    return True
+        return math.nan
+
+
+def _shown(cell: str) -> str:
+    return cell.strip() or "nothing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from clicktrain.config import DeviceName
 
 __all__ = ["Classifier", "check_seed", "read_bytes"]
+
+_SUFFIX = ".clicktrain"
 
 
 class Fitted(Protocol):
@@ -115,13 +118,18 @@ class Classifier(ABC, Generic[M, S]):
                 raise ClickTrainError(f"parameters must be among {', '.join(same)}, got {name!r}.")
         return type(self)(**(same | params))
 
-    def save(self, path: str | PathLike[str]) -> None:
+    def save(self, path: str | PathLike[str]) -> Path:
         """Write the model into one file, whole or not at all.
 
         Parameters
         ----------
         path : path
-            By custom `NAME.clicktrain`.
+            A name without an ending gets `.clicktrain`.
+
+        Returns
+        -------
+        Path
+            The file that was written.
 
         Raises
         ------
@@ -131,7 +139,11 @@ class Classifier(ABC, Generic[M, S]):
             If the file cannot be written.
         """
         content = pack(self.summary(), self._fitted().weights())
-        write_whole(Path(path), lambda beside: beside.write_bytes(content))
+        place = Path(path)
+        if place.name and not place.suffix:
+            place = place.with_name(f"{place.name}{_SUFFIX}")
+        write_whole(place, lambda beside: beside.write_bytes(content))
+        return place
 
     @classmethod
     def load(cls, path: str | PathLike[str], *, device: DeviceName = "auto") -> Self:
@@ -152,6 +164,22 @@ class Classifier(ABC, Generic[M, S]):
         """
         summary, weights = unpack(read_bytes(path), str(path), cls._summary_type)
         return cls._restored(summary, weights, device, str(path))
+
+    def fingerprint(self) -> str:
+        """Tell the trained model from all others: the same for the same settings, numbers and class names.
+
+        Returns
+        -------
+        str
+            SHA-256 of what its file holds, but for the versions of the libraries that wrote it.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier was not trained yet.
+        """
+        summary = self.summary().model_copy(update={"versions": {}})
+        return sha256(pack(summary, self._fitted().weights())).hexdigest()
 
     @abstractmethod
     def summary(self) -> S:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from operator import eq
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
@@ -209,6 +210,47 @@ class ImageClassifier(Classifier[FittedImageModel, ImageModelSummary]):
         best: AnyArray = self.classes_[self.predict_proba(images, axes=axes, progress=progress).argmax(axis=1)]
         return best
 
+    def score(
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        labels: Label | Sequence[Label] | AnyArray,
+        *,
+        axes: str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> float:
+        """Return the accuracy: the share of images whose most probable class is their label.
+
+        Parameters
+        ----------
+        images : array, path, or list of such
+        labels : str or int, or sequence of such, one per image
+        axes, progress
+            As for `fit`.
+
+        Returns
+        -------
+        float
+            From 0 to 1. A label that the model does not know is wrong.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier was not trained yet.
+        LabelsError
+            If labels are not one per image, or not text where the model's are, or there are none.
+        ImageError, StorageError
+            As for `predict_proba`.
+        """
+        known = self._fitted().classes
+        wanted = _plain_labels(labels, len(listed(images)))
+        if not wanted:
+            raise LabelsError("labels must name at least one image's class, got none. Give images and their labels.")
+        if type(wanted[0]) is not type(known[0]):
+            raise LabelsError(f"labels must be such as {known[0]!r}, as in training, got {wanted[0]!r}.")
+        found = self.predict(images, axes=axes, progress=progress).tolist()
+        n_right: int = sum(map(eq, found, wanted))
+        return n_right / len(wanted)
+
     def heatmap(
         self,
         image: ImageLike,
@@ -324,14 +366,19 @@ def _name_of(image: Any, number: int) -> str | None:
     return None if isinstance(image, str | PathLike) else f"image {number}"
 
 
-def _classes_and_targets(labels: Any, n_images: int) -> tuple[tuple[int, ...] | tuple[str, ...], list[int]]:
+def _plain_labels(labels: Any, n_images: int) -> list[Any]:
+    """All of them as `str`, or all as `int`."""
     given = np.asarray(labels).tolist() if isinstance(labels, np.ndarray) else listed(labels)
     if len(given) != n_images:
         raise LabelsError(f"labels must be one per image, got {n_images} images and {len(given)} labels.")
     texts = all(isinstance(label, str) for label in given)
     if not texts and not all(isinstance(label, numbers.Integral) for label in given):
         raise LabelsError("labels must be all text or all whole numbers, got others. Name every image's class.")
-    plain = [str(label) if texts else int(label) for label in given]
+    return [str(label) if texts else int(label) for label in given]
+
+
+def _classes_and_targets(labels: Any, n_images: int) -> tuple[tuple[int, ...] | tuple[str, ...], list[int]]:
+    plain = _plain_labels(labels, n_images)
     classes: Any = tuple(sorted(set(plain)))
     if len(classes) < 2:
         raise LabelsError(f"labels must name at least two classes, got {len(classes)}. Add images of another class.")

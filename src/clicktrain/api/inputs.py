@@ -10,6 +10,7 @@ import psutil
 
 from clicktrain.annotations.clicks import Clicks
 from clicktrain.errors import ClicksError, ImageError
+from clicktrain.images.axes import count_channels
 from clicktrain.images.source import open_image
 
 if TYPE_CHECKING:
@@ -86,13 +87,13 @@ def check_same_kind(sources: Sequence[ImageSource], model: PixelModel) -> None:
         ndim = len(source.shape_px)
         if ndim != model.ndim:
             raise ImageError(
-                f"{source.name} must be {kind_of(model.ndim)} like the training images, got {kind_of(ndim)}. "
-                "Choose an image of the same kind or train anew."
+                f"{source.name} must be {kind_of(model.ndim)} for this model, got {kind_of(ndim)}. "
+                "Choose an image like those that it learned from, or train another."
             )
         if source.n_channels != wanted:
             raise ImageError(
-                f"{source.name} must have {wanted} channels like the training images, got {source.n_channels}. "
-                "Choose an image of the same kind or train anew."
+                f"{source.name} must have {count_channels(wanted)} for this model, got {source.n_channels}. "
+                "Choose an image like those that it learned from, or train another."
             )
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from clicktrain import config as presets
-from clicktrain.annotations.clicks import check_trainable
+from clicktrain.annotations.clicks import check_any, check_trainable
+from clicktrain.api.agreement import AgreementSink
 from clicktrain.api.base import Classifier, check_seed
 from clicktrain.api.inputs import (
     check_fits,
@@ -318,6 +319,50 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
             check_same_kind([source], model)
             tile_px = tile_shape(model, source.shape_px, memory_bytes)
             run_to_end(predict_image(model, source, self._settings.network, sink, tile_px=tile_px), progress)
+
+    def score(
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        labels: AnyArray | Clicks | Sequence[AnyArray | Clicks],
+        *,
+        axes: str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> float:
+        """Return the accuracy: the share of labelled pixels whose most probable class is their label.
+
+        Parameters
+        ----------
+        images, labels, axes
+            As for `fit`; the labels of one class alone will do.
+        progress : callable of one Progress, optional
+            As for `fit`; told of one image after another.
+
+        Returns
+        -------
+        float
+            From 0 to 1, over the labelled pixels of all images together. A class that the model does not know is wrong.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier was not trained yet.
+        ImageError
+            As for `predict_proba`.
+        ClicksError
+            If no pixels are labelled, or labels are of another shape than the image.
+        """
+        model = self._fitted()
+        sources, clicks = examples_of(images, labels, axes)
+        check_same_kind(sources, model)
+        check_any(clicks)
+        sinks = [AgreementSink(part) for part in clicks]
+        for image, source, sink, part in zip(listed(images), sources, sinks, clicks, strict=True):
+            try:
+                if len(part):
+                    self.predict_to(source, ClassSink(sink, self.classes_), progress=progress)
+            finally:
+                close_opened([image], [source])
+        return sum(sink.n_right for sink in sinks) / sum(map(len, clicks))
 
     def embed(
         self, image: ImageLike, *, axes: str | None = None, progress: ProgressCallback | None = None

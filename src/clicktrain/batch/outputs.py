@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from clicktrain.stores.sinks import SeveralSinks, absent_on_error
 from clicktrain.stores.tiff import TiffSink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from clicktrain.batch.plan import PredictJob
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["open_outputs"]
 
 
-def open_outputs(job: PredictJob, source: ImageSource, classes: Sequence[ClassInfo]) -> RegionSink:
+def open_outputs(
+    job: PredictJob, source: ImageSource, classes: Sequence[ClassInfo], metadata: Mapping[str, Any]
+) -> RegionSink:
     """Make the sink of an image's results, which takes probabilities.
 
     Parameters
@@ -33,6 +35,8 @@ def open_outputs(job: PredictJob, source: ImageSource, classes: Sequence[ClassIn
     source : ImageSource
     classes : sequence of ClassInfo
         In the order of the probabilities.
+    metadata : mapping
+        JSON values that every result keeps.
 
     Raises
     ------
@@ -43,28 +47,50 @@ def open_outputs(job: PredictJob, source: ImageSource, classes: Sequence[ClassIn
     together = SeveralSinks(sinks)
     with absent_on_error(together):
         if job.probabilities is not None:
-            sinks.append(_probabilities(job.probabilities, source, classes))
+            sinks.append(_probabilities(job.probabilities, source, classes, metadata))
         if job.classes is not None:
             numbers = np.array([info.number for info in classes], np.int64)
-            sinks.append(ClassSink(_classes(job.classes, source, classes, class_dtype(numbers)), numbers))
+            sinks.append(ClassSink(_classes(job.classes, source, classes, class_dtype(numbers), metadata), numbers))
     return together
 
 
-def _probabilities(path: Path, source: ImageSource, classes: Sequence[ClassInfo]) -> RegionSink:
+def _probabilities(
+    path: Path, source: ImageSource, classes: Sequence[ClassInfo], metadata: Mapping[str, Any]
+) -> RegionSink:
     dtype = np.dtype(np.float32)
     if path.suffix == ".zarr":
-        return OmeZarrSink(path, source.shape_px, dtype, classes, channels=True, voxel_size=source.voxel_size)
+        return _ome_zarr(path, source, classes, dtype, metadata, channels=True)
     shape = (len(classes), *source.shape_px)
-    return TiffSink(path, shape, dtype, f"C{_axes(source)}", {"class_names": [info.name for info in classes]})
+    names = [info.name for info in classes]
+    return TiffSink(path, shape, dtype, f"C{_axes(source)}", {"class_names": names, **metadata})
 
 
 def _classes(
-    path: Path, source: ImageSource, classes: Sequence[ClassInfo], dtype: np.dtype[np.unsignedinteger]
+    path: Path,
+    source: ImageSource,
+    classes: Sequence[ClassInfo],
+    dtype: np.dtype[np.unsignedinteger],
+    metadata: Mapping[str, Any],
 ) -> RegionSink:
     if path.suffix == ".zarr":
-        return OmeZarrSink(path, source.shape_px, dtype, classes, channels=False, voxel_size=source.voxel_size)
+        return _ome_zarr(path, source, classes, dtype, metadata, channels=False)
     names = {str(info.number): info.name for info in classes}
-    return TiffSink(path, source.shape_px, dtype, _axes(source), {"class_names": names})
+    return TiffSink(path, source.shape_px, dtype, _axes(source), {"class_names": names, **metadata})
+
+
+def _ome_zarr(
+    path: Path,
+    source: ImageSource,
+    classes: Sequence[ClassInfo],
+    dtype: np.dtype[Any],
+    metadata: Mapping[str, Any],
+    *,
+    channels: bool,
+) -> RegionSink:
+    voxel_size = source.voxel_size
+    return OmeZarrSink(
+        path, source.shape_px, dtype, classes, channels=channels, voxel_size=voxel_size, metadata=metadata
+    )
 
 
 def _axes(source: ImageSource) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "refuse_existing",
     "refuse_one_output_twice",
     "refuse_results_among_inputs",
+    "refuse_skipping_and_overwriting",
     "refuse_to_replace_inputs",
 ]
 
@@ -54,6 +55,7 @@ def plan_outputs(
     classes: bool = True,
     probabilities: bool = True,
     overwrite: bool = False,
+    skip_existing: bool = False,
     file_format: OutputFormat = "auto",
 ) -> list[PredictJob]:
     """Name the outputs of every input: `STEM_classes.tif` and `STEM_probabilities.tif` in one folder.
@@ -69,6 +71,8 @@ def plan_outputs(
         Which results are wanted.
     overwrite : bool
         Whether outputs that exist may be replaced.
+    skip_existing : bool
+        Whether outputs may exist, as `predict_files(skip_existing=True)` leaves out what is done.
     file_format : {"auto", "tiff", "ome-zarr"}
         "auto" writes OME-Zarr for what is Zarr and TIFF for all else.
 
@@ -80,9 +84,10 @@ def plan_outputs(
     Raises
     ------
     StorageError
-        If nothing is wanted, if two inputs would write the same file, if an output would replace an input, or if one
-        exists and `overwrite` is off.
+        If nothing is wanted, if two inputs would write the same file, if an output would replace an input, if one
+        exists and is to be neither replaced nor skipped, or if it is to be both.
     """
+    refuse_skipping_and_overwriting(skip_existing=skip_existing, overwrite=overwrite)
     if not (classes or probabilities):
         raise StorageError("classes, probabilities or both must be written, got neither. Switch one of them on.")
     refuse_one_output_twice(inputs, [image_stem(path) for path in inputs])
@@ -97,7 +102,7 @@ def plan_outputs(
     ]
     outputs = [output for job in jobs for output in job.outputs]
     refuse_to_replace_inputs(inputs, outputs)
-    if not overwrite:
+    if not (overwrite or skip_existing):
         refuse_existing(outputs)
     return jobs
 
@@ -142,7 +147,15 @@ def refuse_existing(outputs: Iterable[Path]) -> None:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise StorageError(
             f"outputs must not exist yet, got `{existing[0]}`{more}. "
-            "Allow to overwrite (--overwrite), or choose another folder."
+            "Go on with what is missing (--skip-existing), do all again (--overwrite), or choose another place."
+        )
+
+
+def refuse_skipping_and_overwriting(*, skip_existing: bool, overwrite: bool) -> None:
+    """Raise a StorageError if results that exist shall be both kept and replaced."""
+    if skip_existing and overwrite:
+        raise StorageError(
+            "results that exist must be either skipped or overwritten, got both. Choose --skip-existing or --overwrite."
         )
 
 

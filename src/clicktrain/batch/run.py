@@ -8,12 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from clicktrain.batch.attempts import attempt
+from clicktrain.batch.done import are_done, origin
 from clicktrain.batch.outputs import open_outputs
 from clicktrain.images.source import open_image
 from clicktrain.stores.sinks import whole_or_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from clicktrain.batch.plan import PredictJob
@@ -50,16 +51,19 @@ class FileResult:
     ----------
     path : Path
     outputs : tuple of Path
-        Files written for it; empty if it could not be done.
+        Its results; empty if it could not be done.
     error : str or None
         Why it could not be done.
     seconds : float
+    skipped : bool
+        Whether its results were there already.
     """
 
     path: Path
     outputs: tuple[Path, ...]
     error: str | None
     seconds: float
+    skipped: bool = False
 
 
 def predict_files(
@@ -69,6 +73,7 @@ def predict_files(
     *,
     axes: str | None = None,
     memory_bytes: int | None = None,
+    skip_existing: bool = False,
 ) -> list[FileResult]:
     """Classify every pixel of many files.
 
@@ -82,6 +87,9 @@ def predict_files(
         Axes of all images, where the files do not tell them.
     memory_bytes : int, optional
         What the work on an image may take.
+    skip_existing : bool
+        Leave images as they are whose results are all there. Results know the model, the image's name and size and the
+        axes that they were made with.
 
     Returns
     -------
@@ -92,7 +100,12 @@ def predict_files(
     ------
     CancelledError
         If `on_progress` raises it.
+    StorageError
+        If `skip_existing` meets results that were made otherwise; nothing is computed then.
     """
+    model = classifier.fingerprint()
+    origins = [origin(model, job.input, axes=axes) for job in jobs]
+    done = [skip_existing and are_done(job.outputs, made_of) for job, made_of in zip(jobs, origins, strict=True)]
 
     def report(done: int, path: Path, fraction: float) -> None:
         if on_progress is not None:
@@ -100,14 +113,22 @@ def predict_files(
 
     results = []
     for index, job in enumerate(jobs):
-        report(index, job.input, 0.0)
-        start_s = time.perf_counter()
-        work = partial(_predict_file, classifier, job, axes, memory_bytes, partial(report, index, job.input))
-        _, error = attempt(job.input, work)
-        seconds = time.perf_counter() - start_s
-        results.append(FileResult(job.input, () if error else job.outputs, error, seconds))
+        on_fraction = partial(report, index, job.input)
+        on_fraction(0.0)
+        if done[index]:
+            results.append(FileResult(job.input, job.outputs, None, 0.0, skipped=True))
+        else:
+            metadata = {"origin": origins[index]}
+            work = partial(_predict_file, classifier, job, axes, memory_bytes, metadata, on_fraction)
+            results.append(_attempted(job, work))
         report(index + 1, job.input, 0.0)
     return results
+
+
+def _attempted(job: PredictJob, work: Callable[[], None]) -> FileResult:
+    start_s = time.perf_counter()
+    _, error = attempt(job.input, work)
+    return FileResult(job.input, () if error else job.outputs, error, time.perf_counter() - start_s)
 
 
 def _predict_file(
@@ -115,11 +136,12 @@ def _predict_file(
     job: PredictJob,
     axes: str | None,
     memory_bytes: int | None,
+    metadata: Mapping[str, str],
     on_fraction: Callable[[float], None],
 ) -> None:
     source = open_image(job.input, axes=axes)
     try:
-        with whole_or_absent(open_outputs(job, source, classifier.class_infos)) as sink:
+        with whole_or_absent(open_outputs(job, source, classifier.class_infos, metadata)) as sink:
             classifier.predict_to(
                 source, sink, memory_bytes=memory_bytes, progress=lambda step: on_fraction(step.fraction)
             )

@@ -8,7 +8,7 @@ import typer
 
 from clicktrain.config import DeviceName
 
-__all__ = ["Axes", "Device", "Overwrite"]
+__all__ = ["Axes", "Device", "Overwrite", "SkipExisting"]
 
 Axes: TypeAlias = Annotated[
     str | None,
@@ -16,3 +16,6 @@ Axes: TypeAlias = Annotated[
 ]
 Device: TypeAlias = Annotated[DeviceName, typer.Option(help='Where to compute; "auto" takes a GPU if there is one.')]
 Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")]
+SkipExisting: TypeAlias = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave out what an earlier run did with the same model and options.")
+]

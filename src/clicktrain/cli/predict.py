@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clicktrain.batch.plan import OutputFormat  # noqa: TC001
-from clicktrain.cli.options import Axes, Device  # noqa: TC001
-from clicktrain.cli.shell import SOME_FAILED, complain, progress_bar
+from clicktrain.cli.options import Axes, Device, Overwrite, SkipExisting  # noqa: TC001
+from clicktrain.cli.shell import SOME_FAILED, complain, progress_bar, tell_done
 
 if TYPE_CHECKING:
     from clicktrain.batch.run import FileResult
@@ -26,7 +26,8 @@ def predict(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; it is made if need be.")],
     probabilities: Annotated[bool, typer.Option(help="Write STEM_probabilities, a channel per class.")] = True,
     classes: Annotated[bool, typer.Option(help="Write STEM_classes, class numbers.")] = True,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")] = False,
+    overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
     file_format: Annotated[
         OutputFormat,
         typer.Option(
@@ -57,6 +58,7 @@ def predict(
         classes=classes,
         probabilities=probabilities,
         overwrite=overwrite,
+        skip_existing=skip_existing,
         file_format=file_format,
     )
 
@@ -76,14 +78,16 @@ def predict(
             lambda step: show(step.fraction, f"{step.done}/{step.total} {step.path.name}"),
             axes=axes,
             memory_bytes=room_bytes,
+            skip_existing=skip_existing,
         )
     _summarise(results, output, time.perf_counter() - start_s)
 
 
 def _summarise(results: list[FileResult], output: Path, seconds: float) -> None:
     failed = [result for result in results if result.error is not None]
-    n_done = len(results) - len(failed)
-    typer.echo(f"{n_done} of {len(results)} images classified in {seconds:.1f} s, results in {output}")
+    n_skipped = sum(result.skipped for result in results)
+    n_done = len(results) - len(failed) - n_skipped
+    tell_done(len(results), n_skipped, n_done, seconds, f", results in {output}" if n_done or n_skipped else "")
     for result in failed:
         named = "" if str(result.path) in str(result.error) else f"`{result.path}`: "
         complain(f"not done: {named}{result.error}")

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clicktrain.cli.options import Axes, Device, Overwrite  # noqa: TC001
-from clicktrain.cli.outputs import check_output
-from clicktrain.cli.shell import SOME_FAILED, complain, progress_bar
+from clicktrain.cli.options import Axes, Device, Overwrite, SkipExisting  # noqa: TC001
+from clicktrain.cli.outputs import check_answers_output
+from clicktrain.cli.shell import SOME_FAILED, complain, progress_bar, tell_done
 from clicktrain.errors import StorageError
 
 if TYPE_CHECKING:
     from clicktrain.batch.whole_images import ImageAnswer
-    from clicktrain.inference.protocols import ImagePredictor
 
 __all__ = ["predict_image"]
 
@@ -23,7 +22,7 @@ __all__ = ["predict_image"]
 def predict_image(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     inputs: Annotated[list[str], typer.Argument(help="Images, folders or patterns: TIFF, OME-Zarr, NPY, PNG, JPEG.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="CSV table to write: path, label, p_CLASS...")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV table to write: path, label, p_CLASS, origin.")],
     heat_maps: Annotated[
         Path | None,
         typer.Option(help="Folder for STEM_heat.tif, one value per patch; it is made if need be."),
@@ -36,6 +35,7 @@ def predict_image(
         typer.Option(help="leave_one_out takes one answer per patch and is the plainer measure."),
     ] = "gradient",
     overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
     axes: Axes = None,
     device: Device = "auto",
 ) -> None:
@@ -48,11 +48,11 @@ def predict_image(
 
     if heat_label is not None and heat_maps is None:
         raise StorageError("--heat-maps must be a folder for the heat maps of --heat-label, got none. Give one.")
-    check_output(output, ".csv", overwrite=overwrite)
+    check_answers_output(output, overwrite=overwrite, skip_existing=skip_existing)
     paths = expand_images(inputs)
     jobs = [ImageJob(path) for path in paths]
     if heat_maps is not None:
-        jobs = plan_heat_maps(paths, heat_maps, overwrite=overwrite)
+        jobs = plan_heat_maps(paths, heat_maps, overwrite=overwrite, skip_existing=skip_existing)
 
     from clicktrain.api import ImageClassifier
     from clicktrain.stores.whole_files import make_folder
@@ -69,30 +69,17 @@ def predict_image(
             lambda now: show(now.fraction, f"{now.done}/{now.total} {now.path.name}"),
             axes=axes,
             heat_maps=wanted,
+            table=output,
+            skip_existing=skip_existing,
         )
-    _write(classifier, answers, output)
     _summarise(answers, output, time.perf_counter() - start_s)
-
-
-def _write(classifier: ImagePredictor, answers: list[ImageAnswer], output: Path) -> None:
-    from clicktrain.stores.answer_table import write_answers
-
-    done = [(each, each.probabilities) for each in answers if each.probabilities is not None]
-    if done:
-        write_answers(
-            output,
-            [each.path for each, _ in done],
-            [each.label for each, _ in done],
-            [shares for _, shares in done],
-            [str(label) for label in classifier.classes_.tolist()],
-        )
 
 
 def _summarise(answers: list[ImageAnswer], output: Path, seconds: float) -> None:
     failed = [each for each in answers if each.error is not None]
-    n_done = len(answers) - len(failed)
-    where = f", answers in {output}" if n_done else ""
-    typer.echo(f"{n_done} of {len(answers)} images classified in {seconds:.1f} s{where}")
+    n_skipped = sum(each.skipped for each in answers)
+    n_done = len(answers) - len(failed) - n_skipped
+    tell_done(len(answers), n_skipped, n_done, seconds, f", answers in {output}" if n_done or n_skipped else "")
     for each in failed:
         named = "" if str(each.path) in str(each.error) else f"`{each.path}`: "
         complain(f"not done: {named}{each.error}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -18,7 +19,20 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-__all__ = ["BAD_INPUT", "SOME_FAILED", "STOPPED", "complain", "guarded", "progress_bar"]
+__all__ = ["BAD_INPUT", "SOME_FAILED", "STOPPED", "complain", "guarded", "progress_bar", "tell_done"]
+
+# What messages call a setting, as in Python, and what its option is called.
+_OPTIONS = {
+    "axes": "--axes",
+    "epochs": "--epochs",
+    "label": "--heat-label",
+    "patch_px": "--patch",
+    "position_encoding": "--position-encoding",
+    "sampling": "--sampling",
+    "validation_share": "--validation",
+    "voxel_size": "--voxel-size",
+}
+_SETTING = re.compile(rf"(?<![-`\w])({'|'.join(_OPTIONS)})(?= must | cannot )")
 
 SOME_FAILED = 1
 BAD_INPUT = 2
@@ -26,8 +40,9 @@ STOPPED = 130
 
 
 def complain(message: str) -> None:
-    """Write one line to stderr."""
-    typer.echo(f"clicktrain: {' '.join(message.split())}", err=True)
+    """Write one line to stderr, which calls settings as the options are called."""
+    line = _SETTING.sub(lambda found: _OPTIONS[found[1]], " ".join(message.split()))
+    typer.echo(f"clicktrain: {line}", err=True)
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
@@ -57,6 +72,14 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(STOPPED) from error
 
     return run
+
+
+def tell_done(n_images: int, n_skipped: int, n_done: int, seconds: float, where: str) -> None:
+    """Say how many images were done, before and now."""
+    if n_skipped:
+        typer.echo(f"{n_skipped} of {n_images} images were done already{where if n_skipped == n_images else ''}")
+    if n_skipped < n_images:
+        typer.echo(f"{n_done} of {n_images} images classified in {seconds:.1f} s{where}")
 
 
 @contextmanager

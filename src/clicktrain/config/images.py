@@ -252,9 +252,23 @@ def image_preset(name: ImagePresetName | ImagePreset) -> ImagePreset:
 
 def _readable(error: ValidationError) -> str:
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"]) or "settings"
-    return f"`{name}` cannot be {first['input']!r}: {first['msg']}."
+    limits = first.get("ctx", {})
+    if first["type"] == "value_error":
+        return f"{limits['error']}."
+    name = str(first["loc"][-1])
+    if first["type"] in _LIMITS:
+        key, words = _LIMITS[first["type"]]
+        return f"{name} must be {words.format(limits[key])}, got {first['input']}."
+    return f"{name} cannot be {first['input']!r}: {first['msg']}."
 
+
+# As pydantic calls them, under which name it tells the limit, and in words.
+_LIMITS = {
+    "greater_than": ("gt", "more than {:g}"),
+    "greater_than_equal": ("ge", "{:g} or more"),
+    "less_than": ("lt", "less than {:g}"),
+    "less_than_equal": ("le", "{:g} or less"),
+}
 
 _LARGE = ImageTrainingConfig(sampling=0.125)
 

@@ -189,8 +189,8 @@ def preset(
     network = chosen.network.model_copy(update=changes)
     if network.position_encoding and not (network.pretrained and network.ndim == 2):
         raise ClickTrainError(
-            "position_encoding must be off for volumes and without the pretrained part, got True. "
-            "Use images and pretrained=True for it."
+            "position_encoding must be off for volumes and without the pretrained part, got it switched on. "
+            "Leave it out, or take images and the pretrained part."
         )
     return chosen.model_copy(update={"network": network})
 

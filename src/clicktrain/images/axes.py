@@ -9,7 +9,7 @@ from clicktrain.errors import ImageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["guess_axes", "image_axes"]
+__all__ = ["count_channels", "guess_axes", "image_axes"]
 
 # Of these at most one each; all others must be of length 1, but for time, of which one frame is taken.
 _SPATIAL = "ZYX"
@@ -72,7 +72,8 @@ def image_axes(shape: Sequence[int], axes: str | None, *, frame: int | None = No
     unknown = [name for name in used if name not in "CYXZT"]
     if unknown:
         raise ImageError(
-            f"axes must be known, got {used} for shape {tuple(shape)}, where {unknown[0]} could be anything. "
+            f'axes must be called Y (rows), X (columns), C (channels) or Z (slices), got "{used}" for shape '
+            f'{tuple(shape)}, where "{unknown[0]}" could be anything. '
             'Give the axes, for example "CYX" for channels or "ZYX" for a volume.'
         )
     _check_frame(names, shape, frame)
@@ -81,6 +82,11 @@ def image_axes(shape: Sequence[int], axes: str | None, *, frame: int | None = No
     if 0 in shape:
         raise ImageError(f"image must have at least one pixel, got shape {tuple(shape)}.")
     return names
+
+
+def count_channels(n_channels: int) -> str:
+    """Say how many channels there are."""
+    return f"{n_channels} channel" if n_channels == 1 else f"{n_channels} channels"
 
 
 def _one_per_axis(shape: Sequence[int], names: str) -> str:

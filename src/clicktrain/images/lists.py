@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clicktrain.errors import LabelsError, StorageError
+from clicktrain.errors import ClickTrainError, LabelsError, StorageError
 from clicktrain.images.discovery import IMAGE_SUFFIXES, expand_inputs, files_in
 from clicktrain.images.openers import is_zarr
 
@@ -111,6 +111,9 @@ def read_image_table(path: Path) -> list[LabelledPath]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(_rows(path, csv.reader(file)))
+    except ClickTrainError:
+        # Some are OSErrors as well.
+        raise
     except OSError as error:
         raise StorageError(f"`{path}` could not be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, csv.Error) as error:

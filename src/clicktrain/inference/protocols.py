@@ -28,6 +28,9 @@ class PixelPredictor(Protocol):
     def class_infos(self) -> Sequence[ClassInfo]:
         """Name and colour of each class, in the order of `classes_`."""
 
+    def fingerprint(self) -> str:
+        """Tell the model from all others, in text."""
+
     def predict_to(
         self,
         image: Any,
@@ -45,6 +48,9 @@ class ImagePredictor(Protocol):
     @property
     def classes_(self) -> AnyArray:
         """Labels, sorted; raises NotFittedError before training."""
+
+    def fingerprint(self) -> str:
+        """Tell the model from all others, in text."""
 
     def predict_proba(
         self, images: Any, *, axes: str | None = None, progress: ProgressCallback | None = None

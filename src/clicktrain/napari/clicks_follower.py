@@ -40,10 +40,11 @@ class ClicksFollower(QObject):
 
     A layer holds the clicks of one image only: that which it was chosen for last.
 
-    Signals: `failed(text)` when clicks cannot be used, `label_selected(number)` when another label is chosen in the
-    layer's own controls.
+    Signals: `taken()` when the clicks of the chosen image were read, `failed(text)` when clicks cannot be used,
+    `label_selected(number)` when another label is chosen in the layer's own controls.
     """
 
+    taken = Signal()
     failed = Signal(str)
     label_selected = Signal(int)
 
@@ -152,8 +153,8 @@ class ClicksFollower(QObject):
     def _read_chosen(self) -> None:
         self._settled.cancel()
         chosen_id = self._project.state.chosen_id
-        if chosen_id in self._followed:
-            self._read(chosen_id)
+        if chosen_id in self._followed and self._read(chosen_id):
+            self.taken.emit()
 
     def _read(self, image_id: int) -> bool:
         followed, shape_px = self._followed[image_id], self._project.state.image(image_id).shape_px

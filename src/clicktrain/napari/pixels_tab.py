@@ -115,6 +115,7 @@ class PixelsTab(ProjectTab):
         source.clicks_layer_changed.connect(self._use_clicks_layer)
         source.new_clicks_asked.connect(self._new_clicks_layer)
         self._clicks.failed.connect(self.notify)
+        self._clicks.taken.connect(self.settle)
         self._clicks.label_selected.connect(table.activate)
 
     def _open_image(self) -> None:
@@ -189,7 +190,8 @@ class PixelsTab(ProjectTab):
             self.project.edit_class(number, color=color)
 
     def _add_class(self) -> None:
-        self.table.activate(self.project.add_class().number)
+        with self.failures_notified():
+            self.table.activate(self.project.add_class().number)
 
     def _remove_class(self, number: int) -> None:
         count = sum(image.clicks.count(number) for image in self.project.images if image.clicks is not None)
@@ -218,8 +220,15 @@ class PixelsTab(ProjectTab):
 
     def _on_predicted(self, prediction: Prediction) -> None:
         if self._show_prediction(prediction):
-            done = f"classified in {prediction.seconds:.1f} s"
-            self.controls.status.say(f"{self._report.text} · {done}" if self._report else done.capitalize())
+            self.controls.status.say(self._about(prediction))
+
+    def _about(self, prediction: Prediction) -> str:
+        done = f"classified in {prediction.seconds:.1f} s"
+        if len(self.project.images) > 1 and self.source.image is not None:
+            done = f"{self.source.image.name} {done}"
+        elif self._report is None:
+            done = done.capitalize()
+        return done if self._report is None else f"{self._report.text} · {done}"
 
     def _on_classes_changed(self) -> None:
         self._show_classes()

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QWidget
 
 from clicktrain.errors import ClickTrainError
+from clicktrain.napari.notices import Notices
 from clicktrain.napari.questions import path_to_load, path_to_save
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class ProjectTab(QWidget):
         super().__init__()
         self.project = project
         self._status = status
+        self._notices = Notices()
+        self._problem = ""
+        self._is_busy = False
         bridge.busy_changed.connect(self._on_busy_changed)
         bridge.progressed.connect(self._on_progressed)
         bridge.trained.connect(self._on_trained)
@@ -66,15 +69,26 @@ class ProjectTab(QWidget):
     def notify(self, text: str) -> None:
         """Show a sentence in the status line and as napari's notification."""
         self._status.say(text)
-        show_error(text)
+        self._problem = text
+        self._notices.show(text)
+
+    def settle(self) -> None:
+        """Take away the last problem, as something was done since."""
+        self._notices.take_back()
+        if self._problem and self._status.text == self._problem:
+            self._status.say("")
+        self._problem = ""
 
     @contextmanager
     def failures_notified(self) -> Iterator[None]:
-        """Notify of what cannot be done."""
+        """Notify of what cannot be done; what can be done settles an earlier problem."""
+        earlier = self._problem
         try:
             yield
         except ClickTrainError as error:
             self.notify(str(error))
+        if self._problem is earlier:
+            self.settle()
 
     def save(self, name: str) -> None:
         """Ask where to write the model, and write it."""
@@ -92,10 +106,14 @@ class ProjectTab(QWidget):
         self.project.cancel(self.model)
 
     def _on_busy_changed(self, model: str) -> None:
-        if model == self.model:
-            self.show_busy(self.project.is_busy(self.model))
-            if self.project.is_waiting(self.model):
-                self._status.say("Waiting until the work of the other tab has ended.")
+        if model != self.model:
+            return
+        was_busy, self._is_busy = self._is_busy, self.project.is_busy(self.model)
+        self.show_busy(self._is_busy)
+        if self._is_busy and not was_busy:
+            self.settle()
+        if self.project.is_waiting(self.model):
+            self._status.say("Waiting until the work of the other tab has ended.", passing=True)
 
     def _on_progressed(self, model: str, progress: Progress) -> None:
         if model == self.model:

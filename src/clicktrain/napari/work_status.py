@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class WorkStatus(QWidget):
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._text = QLabel()
+        # Names of layers are not to be read as markup.
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setWordWrap(True)
         # The text may take more lines, but must not make the dock wider.
         self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -45,6 +48,7 @@ class WorkStatus(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(line)
         layout.addWidget(self._text)
+        self._is_passing = False
         self.set_busy(False)
 
     @property
@@ -52,12 +56,16 @@ class WorkStatus(QWidget):
         """The line of text."""
         return str(self._text.text())
 
-    def say(self, text: str) -> None:
-        """Show a line of text."""
+    def say(self, text: str, *, passing: bool = False) -> None:
+        """Show a line of text; one that is `passing` is taken away when the work ends."""
         self._text.setText(text)
+        self._is_passing = passing
 
     def set_busy(self, busy: bool) -> None:
-        """Show whether work is going on."""
+        """Show whether work is going on; when it begins, what was said before is taken away."""
+        begins, ends = busy and not self.cancel.isEnabled(), not busy
+        if begins or (ends and self._is_passing):
+            self.say("")
         self.cancel.setEnabled(busy)
         if busy:
             # No steps are known yet, so the bar only moves.
@@ -73,7 +81,7 @@ class WorkStatus(QWidget):
             self._bar.setRange(0, max(progress.total, 1))
             self._bar.setValue(progress.step)
             loss = "" if progress.loss is None else f" · loss {progress.loss:.3f}"
-        self.say(f"{progress.stage.capitalize()}: {progress.step} of {progress.total}{loss}")
+        self.say(f"{progress.stage.capitalize()}: {progress.step} of {progress.total}{loss}", passing=True)
 
 
 def button(text: str, tooltip: str) -> QPushButton:

@@ -167,18 +167,17 @@ class Project(ProjectDocument):
     def save_model(self, path: str | PathLike[str], model: ModelKind = "pixels") -> None:
         """Write a classifier to a model file, that of pixels with names and colours; `saved` or `failed` answers."""
 
-        def job(task: Task) -> None:
-            if model == "pixels":
-                classifier = self._trained_pixel_classifier()
-                pixel_jobs.name_classes(classifier, self.classes)
-                classifier.save(Path(path))
-            else:
-                self._trained_image_classifier().save(Path(path))
+        def job(task: Task) -> Path:
+            if model == "images":
+                return self._trained_image_classifier().save(Path(path))
+            classifier = self._trained_pixel_classifier()
+            pixel_jobs.name_classes(classifier, self.classes)
+            return classifier.save(Path(path))
 
         with self._failures_as_signal(model):
             if not self.is_trained(model):
                 raise NotFittedError(_UNTRAINED)
-            self._submit(WorkKind(model, "save"), job, lambda _: self.events.saved.emit(model, str(path)))
+            self._submit(WorkKind(model, "save"), job, lambda place: self.events.saved.emit(model, str(place)))
 
     def load_model(self, path: str | PathLike[str], model: ModelKind = "pixels") -> None:
         """Replace a classifier by that of a model file; `loaded` or `failed` answers."""

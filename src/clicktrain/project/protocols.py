@@ -78,8 +78,8 @@ class TrainablePixelClassifier(PixelPredictor, Protocol):
     ) -> Embedding | None:
         """Embed an image; None where that cannot be done."""
 
-    def save(self, path: Path) -> None:
-        """Write a model file, whole or not at all."""
+    def save(self, path: Path) -> Path:
+        """Write a model file, whole or not at all, and return where."""
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -94,8 +94,8 @@ class TrainableImageClassifier(ImagePredictor, Protocol):
     def fit(self, images: Sequence[Any], labels: Sequence[str], *, progress: ProgressCallback | None = None) -> Self:
         """Learn from nothing."""
 
-    def save(self, path: Path) -> None:
-        """Write a model file, whole or not at all."""
+    def save(self, path: Path) -> Path:
+        """Write a model file, whole or not at all, and return where."""
 
     @classmethod
     def load(cls, path: Path) -> Self:

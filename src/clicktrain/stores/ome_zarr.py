@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from clicktrain.errors import StorageError
 from clicktrain.images.openers import is_zarr
-from clicktrain.stores.scratch import beside
+from clicktrain.stores.scratch import Scratch, discard, unused_name
 from clicktrain.stores.sinks import ArraySink, absent_on_error
 from clicktrain.stores.whole_files import explaining
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -22,8 +21,10 @@ if TYPE_CHECKING:
     from clicktrain.geometry.region import Region
     from clicktrain.types import AnyArray
 
-__all__ = ["OmeZarrSink"]
+__all__ = ["OmeZarrSink", "read_ome_zarr_metadata"]
 
+# Of the group's attributes, what is not OME's.
+_OURS = "clicktrain"
 _CHUNK_PX = {2: (512, 512), 3: (32, 128, 128)}
 
 
@@ -42,6 +43,8 @@ class OmeZarrSink:
         One channel per class, as for probabilities; otherwise class numbers without channels, a labels image.
     voxel_size : sequence of float, optional
         Distance of neighbouring pixels along each spatial axis.
+    metadata : mapping, optional
+        JSON values that are stored beside what OME-Zarr asks for.
 
     Raises
     ------
@@ -62,10 +65,11 @@ class OmeZarrSink:
         *,
         channels: bool,
         voxel_size: Sequence[float] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         import zarr
 
-        self._path, self._made = path, beside(path)
+        self._path, self._stored = path, dict(metadata or {})
         ndim = len(shape_px)
         self._axes = ("c",) * channels + tuple("zyx"[-ndim:])
         shape = (len(classes),) * channels + tuple(shape_px)
@@ -73,10 +77,10 @@ class OmeZarrSink:
         self._scale = (1.0,) * channels + tuple(map(float, voxel_size or (1.0,) * ndim))
         self._classes, self._channels = classes, channels
         _check_target(path)
+        with explaining(path):
+            self._made = Scratch(path, folder=True)
         with absent_on_error(self), explaining(path):
-            # zarr would make the folders above as well.
-            self._made.mkdir()
-            self._group = zarr.create_group(self._made, zarr_format=3)
+            self._group = zarr.create_group(self._made.path, zarr_format=3)
             values = self._group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, dimension_names=self._axes)
         self._values = ArraySink(values)
 
@@ -88,7 +92,7 @@ class OmeZarrSink:
     def prepare(self) -> None:
         """Say what the values are."""
         with explaining(self._path):
-            self._group.attrs["ome"] = self._metadata()
+            self._group.attrs.update({"ome": self._metadata()} | ({_OURS: self._stored} if self._stored else {}))
 
     def close(self) -> None:
         """Bring the folder to its place."""
@@ -98,7 +102,7 @@ class OmeZarrSink:
 
     def abort(self) -> None:
         """Leave nothing behind."""
-        shutil.rmtree(self._made, ignore_errors=True)
+        self._made.remove()
 
     def _metadata(self) -> dict[str, Any]:
         kinds = {"c": "channel"}
@@ -120,6 +124,17 @@ class OmeZarrSink:
         return found
 
 
+def read_ome_zarr_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata that an `OmeZarrSink` stored; empty if it is no such folder."""
+    import zarr
+
+    try:
+        stored = zarr.open_group(path, mode="r").attrs.get(_OURS)
+    except (OSError, ValueError):
+        return {}
+    return stored if isinstance(stored, dict) else {}
+
+
 def _check_target(path: Path) -> None:
     with explaining(path):
         in_the_way = path.exists() and not is_zarr(path)
@@ -127,19 +142,19 @@ def _check_target(path: Path) -> None:
         raise StorageError(f"`{path}` must be new or a Zarr folder, got something else there. Choose another name.")
 
 
-def _replace_folder(made: Path, path: Path) -> None:
+def _replace_folder(made: Scratch, path: Path) -> None:
     """Bring a folder to its place, in two steps where one is there: only files are replaced in one."""
-    old = beside(path)
+    old = unused_name(path)
     there = path.exists()
     if there:
         os.replace(path, old)
     try:
-        os.replace(made, path)
+        made.move_to(path)
     except OSError:
         if there:
             os.replace(old, path)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    discard(old)
 
 
 def _channel(info: ClassInfo) -> dict[str, Any]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
 
-from clicktrain.stores.scratch import beside
+from clicktrain.stores.scratch import Scratch
 from clicktrain.stores.sinks import ArraySink, absent_on_error
 from clicktrain.stores.whole_files import (
     ensure_writable,
     explaining,
     move_into_place,
-    remove,
     write_beside,
     write_whole,
 )
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from clicktrain.geometry.region import Region
     from clicktrain.types import AnyArray
 
-__all__ = ["TiffSink", "write_tiff"]
+__all__ = ["TiffSink", "read_tiff_metadata", "write_tiff"]
 
 _CLASSIC_TIFF_LIMIT_BYTES = 2**31
 # Results up to this size are put together in memory. Larger ones are kept in a scratch folder until the file is
@@ -56,6 +55,16 @@ def write_tiff(path: Path, array: AnyArray, axes: str, metadata: Mapping[str, An
         If the file cannot be written.
     """
     write_whole(path, lambda target: _write(target, array, array.shape, array.dtype, axes, metadata))
+
+
+def read_tiff_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata that `write_tiff` or a `TiffSink` stored; empty if it is no such file."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            stored = json.loads(file.pages.first.description)
+    except (OSError, ValueError, tifffile.TiffFileError):
+        return {}
+    return stored if isinstance(stored, dict) else {}
 
 
 class TiffSink:
@@ -89,8 +98,8 @@ class TiffSink:
     ) -> None:
         self._path, self._axes, self._metadata = path, axes, metadata
         self._shape, self._dtype = tuple(shape), np.dtype(dtype)
-        self._scratch: Path | None = None
-        self._prepared: Path | None = None
+        self._scratch: Scratch | None = None
+        self._prepared: Scratch | None = None
         # Found out now, not after a long computation.
         ensure_writable(path)
         with absent_on_error(self):
@@ -115,10 +124,9 @@ class TiffSink:
 
     def abort(self) -> None:
         """Leave nothing behind."""
-        if self._prepared is not None:
-            remove(self._prepared)
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        for part in (self._prepared, self._scratch):
+            if part is not None:
+                part.remove()
         self._values = None
 
     def _room(self) -> Any:
@@ -126,10 +134,10 @@ class TiffSink:
             return np.zeros(self._shape, self._dtype)
         import zarr
 
-        self._scratch = beside(self._path.with_suffix(".zarr"))
         chunks = (*(1,) * (len(self._shape) - 2), *(min(_TILE_PX, n) for n in self._shape[-2:]))
         with explaining(self._path):
-            return zarr.create_array(self._scratch, shape=self._shape, dtype=self._dtype, chunks=chunks)
+            self._scratch = Scratch(self._path.with_suffix(".zarr"), folder=True)
+            return zarr.create_array(self._scratch.path, shape=self._shape, dtype=self._dtype, chunks=chunks)
 
     def _write(self, target: Path) -> None:
         _write(target, self._values, self._shape, self._dtype, self._axes, self._metadata)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from clicktrain.errors import ClickTrainError, StorageError
-from clicktrain.stores.scratch import beside
+from clicktrain.stores.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,6 @@ __all__ = [
     "explaining",
     "make_folder",
     "move_into_place",
-    "remove",
     "write_beside",
     "write_whole",
 ]
@@ -46,7 +45,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     path : Path
         Where the file shall be; an ordinary file there is replaced.
     write : callable of one Path
-        Writes the whole content to the path it is given, a hidden name with the same suffix in the same folder.
+        Writes the whole content into the file it is given, which is there already, empty, under a hidden name with the
+        same suffix in the same folder.
 
     Raises
     ------
@@ -57,16 +57,16 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     try:
         move_into_place(made, path)
     finally:
-        remove(made)
+        made.remove()
 
 
-def write_beside(path: Path, write: Callable[[Path], object]) -> Path:
+def write_beside(path: Path, write: Callable[[Path], object]) -> Scratch:
     """Write what shall be at `path` beside it; `move_into_place` is all that is left to do.
 
     Returns
     -------
-    Path
-        A hidden name in the same folder.
+    Scratch
+        Whole, under a hidden name in the same folder.
 
     Raises
     ------
@@ -74,18 +74,19 @@ def write_beside(path: Path, write: Callable[[Path], object]) -> Path:
         If the file cannot be written; nothing is left behind.
     """
     _check_target(path)
-    made = beside(path)
+    with explaining(path):
+        made = Scratch(path)
     try:
         with explaining(path):
-            write(made)
-            _sync(made)
+            write(made.path)
+            _sync(made.path)
     except BaseException:
-        remove(made)
+        made.remove()
         raise
     return made
 
 
-def move_into_place(made: Path, path: Path) -> None:
+def move_into_place(made: Scratch, path: Path) -> None:
     """Give a file that is whole its final name, in the same folder.
 
     Raises
@@ -94,7 +95,7 @@ def move_into_place(made: Path, path: Path) -> None:
         If it cannot be renamed; what was at `path` is as before.
     """
     try:
-        os.replace(made, path)
+        made.move_to(path)
     except OSError as error:
         raise _explain(path, error) from error
     _sync_folder(path.parent)
@@ -131,12 +132,8 @@ def make_folder(path: Path) -> None:
 
 def _try_out(folder: Path, wanted: Path) -> None:
     """Make a file in a folder and remove it; errors are about what is wanted there."""
-    trial = beside(folder / "trial")
-    try:
-        with explaining(wanted):
-            trial.touch()
-    finally:
-        remove(trial)
+    with explaining(wanted):
+        Scratch(folder / "trial").remove()
 
 
 def _check_target(path: Path) -> None:
@@ -165,13 +162,6 @@ def _sync_folder(folder: Path) -> None:
     with suppress(OSError):  # some network file systems do not sync folders
         os.fsync(descriptor)
     os.close(descriptor)
-
-
-def remove(path: Path) -> None:
-    """Remove a file if it is there."""
-    # The error that led here says more than one about tidying up.
-    with suppress(OSError):
-        path.unlink()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from clicktrain.errors import ImageError
 from clicktrain.geometry.patch_grid import PatchGrid, plan_patch_grid
 from clicktrain.geometry.region import Region
+from clicktrain.images.axes import count_channels
 from clicktrain.images.statistics import measure
 from clicktrain.models.pixels.normalise import ChannelStatistics
 
@@ -116,13 +117,20 @@ def plan_grid(shape_px: tuple[int, int], config: ImageNetworkConfig, name: str) 
     if min(shape_px) < config.patch_px:
         raise ImageError(
             f"{name} must be at least {config.patch_px} px high and wide, the side of a patch, "
-            f"got {shape_px[0]} x {shape_px[1]}. Choose a smaller patch_px."
+            f"got {shape_px[0]} x {shape_px[1]}. Leave it out, or train with smaller patches."
         )
     return plan_patch_grid(shape_px, config.patch_px, config.distance_px)
 
 
-def check_channels(images: Sequence[InspectedImage], wanted: int) -> None:
+def check_channels(images: Sequence[InspectedImage], wanted: int, why: str = "like the first image") -> None:
     """Refuse images of another number of channels.
+
+    Parameters
+    ----------
+    images : sequence of InspectedImage
+    wanted : int
+    why : str
+        For the message.
 
     Raises
     ------
@@ -132,8 +140,8 @@ def check_channels(images: Sequence[InspectedImage], wanted: int) -> None:
     for each in images:
         if each.n_channels != wanted:
             raise ImageError(
-                f"{each.image.name} must have {wanted} channels like the training images, "
-                f"got {each.n_channels}. Choose images of the same kind or train anew."
+                f"{each.image.name} must have {count_channels(wanted)} {why}, got {each.n_channels}. "
+                "Choose images of the same kind."
             )
 
 

@@ -74,7 +74,7 @@ def predict_images(
 def inspected_for(model: FittedImageModel, image: ImageSource) -> Generator[None, None, InspectedImage]:
     """Inspect an image as a model needs it."""
     inspected = yield from inspect_image(image, model.config, measured=model.config.scaling == "image")
-    check_channels([inspected], model.n_channels)
+    check_channels([inspected], model.n_channels, "for this model")
     return inspected
 
 
