@@ -27,7 +27,7 @@ ROUNDS = 5
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Write the report anew after every round, so that a run which is stopped keeps what it has."""
+    """Write the report anew after every work, so that a run which is stopped keeps what it has."""
     # Here, as libraries read the environment when they are loaded.
     from _speed.run import measure
 

@@ -16,20 +16,27 @@ if TYPE_CHECKING:
     from _speed.works import Work
 
 
+# Nothing is repeated beyond this time: a busy machine can make minutes of seconds.
+MOST_S = 100
+
+
 class Running(Protocol):
     def running(self) -> AbstractContextManager[None]: ...
 
 
 def run_rounds(works: Sequence[Work], load: Running, rounds: int) -> Iterator[list[Row]]:
-    """All rows, after every round."""
+    """All rows there are, after every work."""
     for work in works:
         say(f"warm-up: {work.method}, {work.title}")
         work.seconds()
     samples: list[tuple[list[float], list[float]]] = [([], []) for _ in works]
     for number in range(1, rounds + 1):
         for work, (quiet_s, busy_s) in zip(works, samples, strict=True):
-            quiet_s.append(work.seconds())
-            with load.running():
-                busy_s.append(work.seconds())
+            if sum(quiet_s) < MOST_S:
+                quiet_s.append(work.seconds())
+            if sum(busy_s) < MOST_S:
+                with load.running():
+                    busy_s.append(work.seconds())
             say(f"{number} of {rounds}: {work.method}, {work.title}: {quiet_s[-1]:.3f} s, busy {busy_s[-1]:.3f} s")
-        yield [row(work.key, work.method, work.title, *both) for work, both in zip(works, samples, strict=True)]
+            done = [(one, both) for one, both in zip(works, samples, strict=True) if all(both)]
+            yield [row(one.key, one.method, one.title, *both) for one, both in done]

@@ -22,7 +22,7 @@ def row(key: str, method: str, title: str, quiet_s: Sequence[float], busy_s: Seq
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float]:
-    return {"min": min(seconds), "median": median(seconds), "max": max(seconds)}
+    return {"min": min(seconds), "median": median(seconds), "max": max(seconds), "count": len(seconds)}
 
 
 def ratios(rows: Sequence[Row], one: Row, when: str) -> dict[str, float]:

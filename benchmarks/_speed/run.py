@@ -24,15 +24,15 @@ METHODS = (LEAD, "ilastik-rf", "skimage-rf")
 
 
 def measure(data: Path | None, rounds: int) -> Iterator[dict[str, Any]]:
-    """What the report has to say, after every round."""
+    """What the report has to say, after every work."""
     obstacle = why_no_window()
     works = list(works_without_window(data))
     with ExitStack() as stack:
         if obstacle is None:
             works.append(window_gap(stack.enter_context(Window())))
         load = stack.enter_context(Load())
-        for count, rows in enumerate(run_rounds(works, load, rounds), 1):
-            yield {"rows": rows, "rounds": count, "left_out": {"the window": obstacle} if obstacle else {}}
+        for rows in run_rounds(works, load, rounds):
+            yield {"rows": rows, "rounds": rounds, "left_out": {"the window": obstacle} if obstacle else {}}
 
 
 def works_without_window(data: Path | None) -> Iterator[Work]:

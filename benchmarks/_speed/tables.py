@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 HEAD = ("What", "By", "Quiet", "Busy", "Slowdown", "Beside peers")
 EXPLANATION = """\
-Medians of {rounds} in which all this is done in turn. Busy: beside two other processes that compute on all cores.
-Slowdown: busy by quiet. Beside peers: how many times as long ClickTrain takes, quiet / busy. Training and classifying
-include all features of the image.
+Medians of {rounds} in which all this is done in turn; what takes minutes is repeated less often. Busy: beside two
+other processes that compute on all cores. Slowdown: busy by quiet. Beside peers: how many times as long ClickTrain
+takes, quiet / busy. Training and classifying include all features of the image.
 """
 
 

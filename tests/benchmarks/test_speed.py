@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from itertools import count, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ import speed
 from _few_clicks.sets import Picture
 from _speed import load, processes, run
 from _speed.cases import STROKE_PX, Case, grey_case, more_and_more
-from _speed.rounds import run_rounds
+from _speed.rounds import MOST_S, run_rounds
 from _speed.rows import figures_of, row
 from _speed.tables import report_text
 from _speed.works import Work, fit_and_predict
@@ -56,8 +56,15 @@ def test_every_work_is_done_quiet_and_busy_in_every_round() -> None:
     assert [(one["key"], one["slowdown"]) for one in rows] == [("a", 2.0), ("b", 2.0)]
 
 
+def test_what_takes_long_is_not_repeated() -> None:
+    work = Work("a", "clicktrain", "a", lambda: MOST_S)
+    first, *_, last = run_rounds([work], FakeLoad(), 3)
+    assert first == last
+    assert last[0]["busy_s"]["count"] == 1
+
+
 def test_rows_keep_the_spread_and_figures_the_medians() -> None:
-    assert ROWS[0]["quiet_s"] == {"min": 2.0, "median": 3.0, "max": 9.0}
+    assert ROWS[0]["quiet_s"] == {"min": 2.0, "median": 3.0, "max": 9.0, "count": 3}
     found = figures_of(ROWS)
     assert found["speed.clicktrain.fit_grey.quiet_s"] == 3.0
     assert found["speed.clicktrain.fit_grey.quiet_ratio.peer"] == 2.0
@@ -116,15 +123,15 @@ def test_each_answer_is_to_one_more_stroke() -> None:
     assert np.diff(lengths).tolist() == [STROKE_PX, STROKE_PX]
 
 
-def test_report_is_written_after_every_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_is_written_after_every_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen, out = [], tmp_path / "out.json"
 
     def measure(data: Path, rounds: int) -> Iterator[dict[str, object]]:
-        for number in islice(count(1), rounds):
-            yield {"rows": ROWS, "rounds": number, "left_out": {}}
-            seen.append(json.loads(out.read_text())["rounds"])
+        for number in range(1, len(ROWS) + 1):
+            yield {"rows": ROWS[:number], "rounds": rounds, "left_out": {}}
+            seen.append(len(json.loads(out.read_text())["rows"]))
 
     monkeypatch.setattr(run, "measure", measure)
     speed.run(speed.parse(["--json", str(out), "--data", str(tmp_path / "set"), "--rounds", "2"]))
-    assert seen == [1, 2]
+    assert seen == [1, 2, 3]
     assert json.loads(out.read_text())["command"] == "speed.py --json out.json --rounds 2 --data set"
