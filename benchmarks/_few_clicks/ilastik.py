@@ -29,6 +29,8 @@ SIGMAS_PX = (0.7, 1.0, 1.6, 3.5, 5.0, 10.0)
 # Relative to sigma.
 NARROW = 0.66
 INTEGRATION = 0.5
+# Filters of larger sigma are taken of an image that was smoothed before, by a kernel cut at so many sigma.
+WIDEST_PX, WINDOW = 1.0, 3.5
 
 
 def ilastik_features(picture: Picture) -> np.ndarray:
@@ -46,27 +48,26 @@ def ilastik_features(picture: Picture) -> np.ndarray:
     """
     values = picture.array.astype(np.float32)
     channels = np.moveaxis(values, -1, 0) if picture.axes.endswith("C") else values[np.newaxis]
-    at_all_sigmas = [(work, sigma_px) for sigma_px, work in product(SIGMAS_PX, FILTERS)]
-    works = [(gaussian_smoothing, SMOOTHING_PX), *at_all_sigmas]
-    # As ilastik does: the filters themselves use one core.
+    works = product(channels, (SMOOTHING_PX, *SIGMAS_PX))
+    # On all cores, as ilastik does; the filters themselves use one.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = pool.map(lambda channel, work: work[0](channel, work[1]), *zip(*product(channels, works), strict=True))
-        return np.concatenate([part.reshape(*channels[0].shape, -1) for part in parts], axis=-1)
+        parts = [part for found in pool.map(lambda work: _features_at(*work), works) for part in found]
+    return np.concatenate([part.reshape(*channels[0].shape, -1) for part in parts], axis=-1)
 
 
-def _difference_of_gaussians(values: np.ndarray, sigma_px: float) -> np.ndarray:
-    return gaussian_smoothing(values, sigma_px) - gaussian_smoothing(values, NARROW * sigma_px)
-
-
-def _structure_tensor_eigenvalues(values: np.ndarray, sigma_px: float) -> np.ndarray:
-    return structure_tensor_eigenvalues(values, sigma_px, INTEGRATION * sigma_px)
-
-
-FILTERS = (
-    gaussian_smoothing,
-    gaussian_gradient_magnitude,
-    laplacian_of_gaussian,
-    _difference_of_gaussians,
-    _structure_tensor_eigenvalues,
-    hessian_of_gaussian_eigenvalues,
-)
+def _features_at(values: np.ndarray, sigma_px: float) -> list[np.ndarray]:
+    if sigma_px == SMOOTHING_PX:
+        return [gaussian_smoothing(values, sigma_px)]
+    # A Gaussian of a Gaussian is a Gaussian: wide kernels, which cost most, are applied once for all, as ilastik does.
+    inner_px = min(sigma_px, WIDEST_PX)
+    outer_px = (sigma_px**2 - inner_px**2) ** 0.5
+    before = gaussian_smoothing(values, outer_px, window_size=WINDOW) if outer_px else values
+    smooth = gaussian_smoothing(before, inner_px)
+    return [
+        smooth,
+        gaussian_gradient_magnitude(before, inner_px),
+        laplacian_of_gaussian(before, inner_px),
+        smooth - gaussian_smoothing(values, NARROW * sigma_px),
+        structure_tensor_eigenvalues(before, inner_px, INTEGRATION * sigma_px),
+        hessian_of_gaussian_eigenvalues(before, inner_px),
+    ]
