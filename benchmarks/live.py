@@ -42,13 +42,13 @@ def wait_until(done: Callable[[], bool]) -> None:
     loop.exec()
 
 
-def gaps_s(work: Callable[[], None]) -> list[float]:
+def gaps_s(work: Callable[[], None], tick_ms: int = TICK_MS) -> list[float]:
     """Seconds between the ticks of a timer while `work` goes on."""
     ticks = [time.perf_counter()]
     timer = QTimer()
     timer.setTimerType(Qt.TimerType.PreciseTimer)
     timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
-    timer.start(TICK_MS)
+    timer.start(tick_ms)
     work()
     timer.stop()
     return [after - before for before, after in pairwise(ticks)]
