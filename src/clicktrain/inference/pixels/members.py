@@ -115,10 +115,10 @@ class _FeatureMaps:
 
     def seen(self, part: Region) -> Tensor:
         """What the local network sees of a part of the answered places, (1, F, ...)."""
-        first = [start * n for start, n in zip(part.start, self.thinning, strict=True)]
-        last = [(stop - 1) * n + 1 for stop, n in zip(part.stop, self.thinning, strict=True)]
-        margins = (2 * margin for margin in self.margins)
-        return self.values[:, :, *Region(tuple(first), tuple(map(sum, zip(last, margins, strict=True)))).slices]
+        first = tuple(start * n for start, n in zip(part.start, self.thinning, strict=True))
+        last = ((stop - 1) * n + 1 for stop, n in zip(part.stop, self.thinning, strict=True))
+        region = Region(first, tuple(n + 2 * margin for n, margin in zip(last, self.margins, strict=True)))
+        return self.values[(slice(None), slice(None), *region.slices)]
 
     def of(self, part: Region) -> Tensor:
         """Features of a part of the answered places, (F, *part.shape_px)."""
