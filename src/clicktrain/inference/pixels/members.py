@@ -123,7 +123,8 @@ class _FeatureMaps:
     def of(self, part: Region) -> Tensor:
         """Features of a part of the answered places, (F, *part.shape_px)."""
         along = zip(part.start, part.stop, self.thinning, self.margins, strict=True)
-        return self.values[0, :, *(slice(margin + a * n, margin + (b - 1) * n + 1, n) for a, b, n, margin in along)]
+        places = (slice(margin + a * n, margin + (b - 1) * n + 1, n) for a, b, n, margin in along)
+        return self.values[0][(slice(None), *places)]
 
 
 def _step(model: PixelModel) -> int:
