@@ -198,14 +198,17 @@ def preset(
 _TRAINING = TrainingConfig(
     steps=60,
     more_steps=25,
-    clicks_per_step=64,
+    clicks_per_step=32,
     learning_rate=3e-3,
     weight_decay=1e-2,
     label_smoothing=0.05,
     dropout=0.2,
 )
 
-_TREES = 32
+_VOLUME_TRAINING = _TRAINING.model_copy(update={"clicks_per_step": 64})
+
+# Volumes hang on their trees.
+_TREES, _VOLUME_TREES = 32, 64
 # Chosen on half of the sets that benchmarks/few_clicks.py reports, see docs/explanation/few_clicks.md.
 _POSTPROCESS = PostprocessConfig(output_stride=2, guided_px=3, prior=1.0)
 
@@ -244,10 +247,10 @@ def _for_volumes(sigmas_px: tuple[float, ...], width: int, levels: int) -> Prese
         # Parts of a volume show things in other shares. Chosen on nuclei3d_gonuclear and membrane3d_ovule_plantseg.
         normalisation="percentile",
         pretrained=True,
-        trees=_TREES,
+        trees=_VOLUME_TREES,
         ndim=3,
     )
-    return Preset(network=network, training=_TRAINING, postprocess=_VOLUME_POSTPROCESS)
+    return Preset(network=network, training=_VOLUME_TRAINING, postprocess=_VOLUME_POSTPROCESS)
 
 
 # What a field of view costs grows with its cube here: smaller ones, and fewer channels.

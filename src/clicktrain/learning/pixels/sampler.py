@@ -7,6 +7,9 @@ from torch import Tensor
 
 __all__ = ["draw_balanced"]
 
+# Clicks of a class in a step: fewer tell little of it.
+_LEAST = 4
+
 
 def draw_balanced(classes: Tensor, count: int) -> Tensor:
     """Draw about `count` clicks, the same number from every class.
@@ -19,7 +22,7 @@ def draw_balanced(classes: Tensor, count: int) -> Tensor:
     classes : Tensor of shape (N,), int64
         Class index of every click.
     count : int
-        Clicks wanted; at least one per class is drawn.
+        Clicks wanted; of many classes more are drawn, so that no step lacks one.
 
     Returns
     -------
@@ -27,7 +30,7 @@ def draw_balanced(classes: Tensor, count: int) -> Tensor:
         Indices into `classes`.
     """
     present = torch.unique(classes)
-    each = max(1, count // len(present))
+    each = max(_LEAST, count // len(present))
     return torch.cat([_draw(torch.nonzero(classes == number).squeeze(1), each) for number in present])
 
 
