@@ -41,10 +41,10 @@ class NetworkConfig(Frozen):
     components: Annotated[
         int,
         Field(
-            ge=1,
+            ge=0,
             le=4096,
             title="Components",
-            description="Principal components of the stem's features that the local network reads, at most.",
+            description="Principal components of the stem's features that the local network reads; 0 for all.",
         ),
     ] = 32
     feature_stride: Annotated[
@@ -247,6 +247,8 @@ def _for_volumes(sigmas_px: tuple[float, ...], width: int, levels: int) -> Prese
         # Parts of a volume show things in other shares. Chosen on nuclei3d_gonuclear and membrane3d_ovule_plantseg.
         normalisation="percentile",
         pretrained=True,
+        # Fewer cost 0.006 IoU and 0.004 average precision at 200 clicks.
+        components=0,
         trees=_VOLUME_TREES,
         ndim=3,
     )

@@ -210,7 +210,7 @@ def build_network(
     """
     stem = _stem(config, in_channels)
     features = stem.out_channels + (CODE_CHANNELS if config.position_encoding else 0)
-    components = PrincipalComponents(features, min(config.components, features))
+    components = PrincipalComponents(features, min(config.components or features, features))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         members = [
