@@ -34,7 +34,7 @@ def show_prediction(
     """
     confidence = _show(viewer.layers, image, "confidence", prediction.confidence, _new_confidence)
     classes = _show(viewer.layers, image, "classes", prediction.classes, _new_classes)
-    classes.colormap = label_colors(infos)
+    recolor(viewer.layers, image, infos)
     return classes, confidence
 
 
@@ -60,9 +60,17 @@ def _show(layers: LayerList, image: Image, role: str, data: Any, new: Callable[.
         layers.selection.active = active
         return layer
     layer.data = data
-    for name, value in place.items():
-        setattr(layer, name, value)
+    now = spatial_transform(layer, data.ndim)
+    # Each that is set makes napari look through all layers, which a user would feel after every stroke.
+    for name in (name for name, value in place.items() if not _same(now[name], value)):
+        setattr(layer, name, place[name])
     return layer
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two arrays, or tuples, hold the same."""
+    found = one == other
+    return found if isinstance(found, bool) else bool(found.all())
 
 
 def _new_classes(data: Any, **place: Any) -> Labels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from clicktrain.progress import Progress
 
 __all__ = ["WorkStatus", "button"]
+
+# Progress of one stage is shown this often at most.
+_SHOWN_S = 0.1
 
 
 class WorkStatus(QWidget):
@@ -49,6 +53,8 @@ class WorkStatus(QWidget):
         layout.addLayout(line)
         layout.addWidget(self._text)
         self._is_passing = False
+        # Stage of the progress that was shown last, and when that was.
+        self._shown = "", 0.0
         self.set_busy(False)
 
     @property
@@ -66,6 +72,7 @@ class WorkStatus(QWidget):
         begins, ends = busy and not self.cancel.isEnabled(), not busy
         if begins or (ends and self._is_passing):
             self.say("")
+            self._shown = "", 0.0
         self.cancel.setEnabled(busy)
         if busy:
             # No steps are known yet, so the bar only moves.
@@ -75,7 +82,15 @@ class WorkStatus(QWidget):
             self._bar.reset()
 
     def show_progress(self, progress: Progress) -> None:
-        """Show how far the work is; the bar does not jump back while a training validates."""
+        """Show how far the work is; the bar does not jump back while a training validates.
+
+        Steps that follow too soon are passed over: each repaints the window with its canvas, which takes longer than the
+        step where no GPU does it.
+        """
+        stage, now_s = progress.stage, perf_counter()
+        if stage == self._shown[0] and now_s < self._shown[1] + _SHOWN_S and progress.step < progress.total:
+            return
+        self._shown = stage, now_s
         loss = ""
         if progress.stage != "validating":
             self._bar.setRange(0, max(progress.total, 1))
