@@ -84,7 +84,7 @@ class WorkStatus(QWidget):
     def show_progress(self, progress: Progress) -> None:
         """Show how far the work is; the bar does not jump back while a training validates.
 
-        Steps that follow too soon are passed over: each repaints the window with its canvas, which takes longer than the
+        Steps that follow too soon are passed over: each repaints the window with its canvas, which takes longer than a
         step where no GPU does it.
         """
         stage, now_s = progress.stage, perf_counter()

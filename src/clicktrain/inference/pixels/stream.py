@@ -37,8 +37,8 @@ _LARGEST_PX = {2: (1024, 1024), 3: (32, 192, 192)}
 # Smaller ones would be nearly all surroundings; so they are only where memory runs out, down to the second numbers.
 _SMALLEST_PX = {2: (128, 128), 3: (16, 48, 48)}
 LEAST_TILE_PX = {2: (16, 16), 3: (8, 16, 16)}
-# What the work on a tile takes, measured with two threads: some in any case, some per pixel, most of it for the trunk of
-# the embedding, and some per pixel and feature.
+# What the work on a tile takes, measured with two threads: some in any case, some per pixel, most of it for the
+# embedding's trunk, and some per pixel and feature.
 _FIXED_BYTES, _PIXEL_BYTES, _FEATURE_BYTES = 220_000_000, 240, 4
 _USUAL_BYTES = 800_000_000
 # With less the smallest tiles do not fit.
