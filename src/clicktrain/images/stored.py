@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StoredImage"]
 
-# Decoded blocks that are kept, as neighbouring tiles share them; and how many at most, where the blocks under one region
-# are more.
+# Decoded blocks that are kept, as neighbouring tiles share them; and how many at most, where those under one region are
+# more.
 _CACHE_BYTES, _MOST_CACHE_BYTES = 1 << 25, 1 << 29
 # What is normalised is kept in single precision.
 _MOST_VALUE = np.finfo(np.float32).max

@@ -82,14 +82,22 @@ def test_windows_hold_what_the_network_reads_of_the_whole_image(
         torch.testing.assert_close(centres[number], image[(slice(None), *middle)], atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("few", [0, 100])
-def test_windows_are_the_same_alone_and_in_groups(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+# So close together that a group of them is smaller than all its windows.
+DENSE = ((330, 150), [[row, column] for row in range(0, 250, 25) for column in range(0, 140, 25)])
+
+
+@pytest.mark.parametrize(("place", "few", "n_maps"), [(FLAT, 0, 6), (FLAT, 100, 7), (DENSE, 4, 1), (DENSE, 100, 8)])
+def test_windows_are_the_same_alone_and_in_groups(
+    monkeypatch: pytest.MonkeyPatch, place: tuple[tuple[int, ...], list[list[int]]], few: int, n_maps: int
+) -> None:
     model = pixel_model(LOCAL)
-    examples = [example(model, *FLAT)]
+    examples = [example(model, *place)]
     expected = gathered(model, examples)[1]
     monkeypatch.setattr(click_windows, "_FEW", few)
     maps, found = gathered(model, examples)
-    assert len(maps.maps) == {0: 2, 100: len(FLAT[1])}[few]
+    assert len(maps.maps) == n_maps
+    window_px = np.prod(click_windows._window_shape(model.local_fov))
+    assert sum(one.features[0].numel() for one in maps.maps) <= window_px * sum(len(one.windows) for one in maps.maps)
     torch.testing.assert_close(found.maps, expected.maps, atol=1e-4, rtol=1e-4)
     assert torch.equal(found.positions, expected.positions)
 

@@ -148,7 +148,7 @@ def gather_features(
     examples : sequence of Example
     workers : Workers
     seed : int
-        Of the draw of clicks, where there are too many for memory: about 1 GB of features is kept.
+        Of the draw of clicks, where there are too many for memory: 1 GB of features is kept.
 
     Yields
     ------
@@ -160,12 +160,14 @@ def gather_features(
     total = sum(len(_groups(origins)) for _, _, origins, _ in covered)
     positions: list[Tensor] = []
     maps: list[_Map] = []
-    first = 0
+    first = done = 0
     for example, clicks, origins, owner in covered:
         corners = torch.from_numpy(clicks.positions_px - origins[owner])
         positions.append(torch.cat((torch.from_numpy(owner)[:, None] + first, corners), dim=1))
         tasks = (_featuring(model, example, origins, group, first) for group in _groups(origins))
-        maps += yield from as_progress(Progress("features", len(maps), total), workers.run(tasks))
+        found = yield from as_progress(Progress("features", done, total), workers.run(tasks))
+        maps += [one for several in found for one in several]
+        done += len(found)
         first += len(origins)
         close_one_of(examples, example.source)
     yield Progress("features", total, total)
@@ -205,7 +207,7 @@ def _window_shape(local_fov: Sequence[int]) -> tuple[int, ...]:
 
 def _featuring(
     model: PixelModel, example: Example, origins: IntArray, group: list[int], first_number: int
-) -> Callable[[], _Map]:
+) -> Callable[[], list[_Map]]:
     """Read what a group of windows sees, and return what computes its features."""
     side = _WINDOW_PX[origins.shape[1]]
     first, last = origins[group].min(axis=0), origins[group].max(axis=0) + side
@@ -214,8 +216,17 @@ def _featuring(
     seen = {index: Region.at(origins[index].tolist(), side).seen_by(model.local_fov) for index in group}
     places = {first_number + index: region.within(needed) for index, region in seen.items()}
 
-    def compute() -> _Map:
+    def compute() -> list[_Map]:
         with torch.no_grad():
-            return _Map(stem_features(model.net, window, needed)[0], places)
+            features = stem_features(model.net, window, needed)[0]
+        if needed.n_px <= len(places) * math.prod(_window_shape(model.local_fov)):
+            return [_Map(features, places)]
+        # Few windows lie in it: by themselves they take less memory.
+        return [_alone(features, number, place) for number, place in places.items()]
 
     return compute
+
+
+def _alone(features: Tensor, number: int, place: tuple[slice, ...]) -> _Map:
+    window = features[(slice(None), *place)].clone()
+    return _Map(window, {number: tuple(slice(0, n) for n in window.shape[1:])})
