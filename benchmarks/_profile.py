@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 EXPLANATION = """\
 The demo's image ({example}), measured on {machine}, with {threads}.
-Shares of the processor's seconds, those of all threads added up; means of {runs}.
+Shares of the processor's seconds, those of all threads added up; means of {runs}, of the wait the median.
 """
 
 

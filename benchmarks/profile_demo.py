@@ -13,7 +13,9 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -112,15 +114,17 @@ def measure(image: AnyArray, clicks: Clicks, repeats: int, **options: Any) -> li
 
 
 def divided(work: Callable[[], object], repeats: int) -> dict[str, Any]:
-    """Means of several runs."""
+    """Means of several runs; of what one waits for, which other programs lengthen, the median."""
     with watched() as clock:
-        processor_s, wall_s = time.process_time(), time.perf_counter()
+        start_s, ticks = time.process_time(), [time.perf_counter()]
         for _ in range(repeats):
             work()
-        processor_s, wall_s = time.process_time() - processor_s, time.perf_counter() - wall_s
+            ticks.append(time.perf_counter())
+        processor_s = (time.process_time() - start_s) / repeats
     parts_s = {part: clock.seconds[part] / repeats for part in PARTS}
-    parts_s["other"] = processor_s / repeats - sum(parts_s.values())
-    return {"parts_s": parts_s, "processor_s": processor_s / repeats, "wall_s": wall_s / repeats}
+    parts_s["other"] = processor_s - sum(parts_s.values())
+    wall_s = median(after - before for before, after in pairwise(ticks))
+    return {"parts_s": parts_s, "processor_s": processor_s, "wall_s": wall_s}
 
 
 def main() -> None:
