@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import _global_context as global_context
 import _more_clicks as more_clicks
+import _profile as profile
 from _engine import tables as engine
 from _few_clicks import ablation
 from _few_clicks import tables as few_clicks
@@ -18,6 +19,7 @@ from _markdown import machine_name
 from _markdown import table as markdown_table
 from _mod import tables as mod
 from _patchgd import tables as patchgd
+from _speed import tables as speed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +35,7 @@ PAGES = (
     EXPLANATION / "global-context.md",
     EXPLANATION / "mixture-of-depths.md",
     EXPLANATION / "patchgd.md",
+    EXPLANATION / "speed.md",
 )
 BLOCK = r"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
 # One report per machine, with the same figures in each.
@@ -44,6 +47,8 @@ MOD_REPORTS = "mod_*.json"
 MORE_CLICKS_REPORTS = "more_clicks_*.json"
 VOLUMES_REPORTS = "few_clicks_volumes_*.json"
 PATCHGD_REPORTS = "patchgd_*.json"
+PROFILE_REPORTS = "profile_*.json"
+SPEED_REPORTS = "speed_*.json"
 TABLES_OF_THEIR_OWN = (
     ABLATION_REPORTS,
     ENGINE_REPORTS,
@@ -53,6 +58,8 @@ TABLES_OF_THEIR_OWN = (
     MORE_CLICKS_REPORTS,
     VOLUMES_REPORTS,
     PATCHGD_REPORTS,
+    PROFILE_REPORTS,
+    SPEED_REPORTS,
 )
 
 # Figure, how it is called, and how its number is shown.
@@ -118,6 +125,8 @@ def main() -> None:
         "few_clicks_ablation": summaries(ABLATION_REPORTS, ablation.ablation_text),
         "few_clicks_volumes": summaries(VOLUMES_REPORTS, few_clicks.summary_text),
         "patchgd": summaries(PATCHGD_REPORTS, patchgd.summary_text),
+        "profile": summaries(PROFILE_REPORTS, profile.summary_text),
+        "speed": summaries(SPEED_REPORTS, speed.report_text),
     }
     for page in PAGES:
         old = page.read_text()

@@ -36,7 +36,7 @@ CLICKTRAIN: dict[str, dict[str, Any]] = {
     "clicktrain-without-smoothing": {"preset": changed("postprocess", guided_px=0)},
     "clicktrain-without-prior": {"preset": changed("postprocess", prior=0)},
     "clicktrain-every-pixel": {"preset": changed("postprocess", output_stride=1)},
-    "clicktrain-five-levels": {"preset": changed("network", levels=5)},
+    "clicktrain-four-levels": {"preset": changed("network", levels=4)},
     "clicktrain-context-alone": {"preset": changed("network", trees=0), "pretrained": False},
 }
 

@@ -7,10 +7,12 @@ import few_clicks
 import numpy as np
 import pytest
 from _few_clicks import rounds
-from _few_clicks.methods import DEFAULTS, METHODS, ClickTrain
+from _few_clicks.methods import CLICKTRAIN, DEFAULTS, METHODS, ClickTrain
 from _few_clicks.tables import report_text
 
 from clicktrain import ClickTrainError
+from clicktrain.config import preset
+from clicktrain.models.pixels.nets import build_network
 from tests.benchmarks.folders import save
 from tests.textures import two_textures
 
@@ -74,6 +76,13 @@ def test_defaults_are_among_the_methods() -> None:
 
 def test_every_form_of_clicktrain_can_be_made() -> None:
     assert all(isinstance(METHODS[name](), ClickTrain) for name in METHODS if name.startswith("clicktrain"))
+
+
+def test_a_level_more_doubles_the_field_of_view_of_the_local_network() -> None:
+    default, deeper = preset("auto"), CLICKTRAIN["clicktrain-four-levels"]["preset"]
+    fovs = [build_network(one.network, in_channels=1, n_classes=2).local_fov[0] for one in (default, deeper)]
+    assert fovs == [29, 61]
+    assert deeper.network.model_copy(update={"levels": default.network.levels}) == default.network
 
 
 def test_margins_are_means_over_sets_and_the_worst_of_all() -> None:

@@ -123,8 +123,7 @@ class PostprocessConfig(Frozen):
         Literal[1, 2],
         Field(
             title="Answers every",
-            description="Trees and the pretrained part answer in every so many rows and columns, "
-            "and lie between these answers elsewhere.",
+            description="All members answer in every so many rows and columns; what lies between is interpolated.",
         ),
     ] = 1
     guided_px: Annotated[

@@ -91,7 +91,7 @@ class PixelModel:
 
     @property
     def output_stride(self) -> int:
-        """Distance of the pixels that trees and embedding answer at; what lies between is interpolated."""
+        """Distance of the pixels that the members answer at; what lies between is interpolated."""
         return self.postprocess.output_stride
 
     @property
