@@ -6,10 +6,14 @@ operations are small and other programs compute as well, nearly all time goes in
 
 from __future__ import annotations
 
+import ctypes
+import sys
+import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -20,8 +24,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     T = TypeVar("T")
+    R = TypeVar("R")
 
-__all__ = ["Workers", "on_one_core", "settle"]
+__all__ = ["Workers", "each_step_on_one_core", "on_one_core", "settle"]
 
 
 class Workers:
@@ -33,7 +38,7 @@ class Workers:
     """
 
     def __init__(self, device: torch.device) -> None:
-        count = torch.get_num_threads() if device.type == "cpu" else 1
+        count = (_here.count or torch.get_num_threads()) if device.type == "cpu" else 1
         self.count = count
         self._pool = None if count == 1 else ThreadPoolExecutor(count, "clicktrain", _limit_this_thread)
 
@@ -99,16 +104,65 @@ def settle(futures: Iterable[Future[T]]) -> None:
 def on_one_core() -> Iterator[None]:
     """Let PyTorch compute in the calling thread alone; other threads do not see it, and afterwards all is as before."""
     # The first question makes PyTorch set the thread up, which would undo the limit.
-    torch.get_num_threads()
-    with _controller().limit(limits=1, user_api="openmp"):
-        yield
+    count = torch.get_num_threads()
+    mkl_before = _limit_mkl(1)
+    known_before, _here.count = _here.count, _here.count or count
+    try:
+        with _controller().limit(limits=1, user_api="openmp"):
+            yield
+    finally:
+        _here.count = known_before
+        _limit_mkl(mkl_before)
+
+
+def each_step_on_one_core(steps: Generator[T, None, R]) -> Generator[T, None, R]:
+    """Run a generator's steps on one core each; whoever asks for the next step is not limited in between."""
+    with closing(steps):
+        while True:
+            with on_one_core():
+                try:
+                    now = next(steps)
+                except StopIteration as stop:
+                    result: R = stop.value
+                    return result
+            yield now
+
+
+class _Here(threading.local):
+    """Threads that PyTorch had in this thread before they were limited; 0 where they are not."""
+
+    count = 0
+
+
+_here = _Here()
 
 
 def _limit_this_thread() -> None:
     torch.get_num_threads()
+    _limit_mkl(1)
     _controller().limit(limits=1, user_api="openmp")
 
 
 @cache
 def _controller() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+def _limit_mkl(n_threads: int) -> int:
+    """Limit MKL's threads in this thread and return the limit before, 0 for none.
+
+    It follows OpenMP's limit only as long as nobody has called `torch.set_num_threads`.
+    """
+    limit = _mkl()
+    return 0 if limit is None else int(limit(n_threads))
+
+
+@cache
+def _mkl() -> Callable[[int], int] | None:
+    """MKL's function for that, where PyTorch brings MKL."""
+    library = Path(torch.__file__).parent / "lib" / ("torch_cpu.dll" if sys.platform == "win32" else "libtorch_cpu.so")
+    try:
+        found: Callable[[int], int] = ctypes.CDLL(str(library)).MKL_Set_Num_Threads_Local
+    except (OSError, AttributeError):
+        return None
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from clicktrain.models.pixels.pretrained import EmbeddedHead
 from clicktrain.models.pixels.summary import count_clicks, summarise
 from clicktrain.progress import Progress, as_progress, run_to_end
 from clicktrain.stores.sinks import ArraySink
+from clicktrain.workers import each_step_on_one_core
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from clicktrain.progress import ProgressCallback
     from clicktrain.stores.sinks import RegionSink
     from clicktrain.types import AnyArray, FloatArray, IntArray
+
+    T = TypeVar("T")
 
     ImageLike = AnyArray | str | PathLike[str] | ImageSource | Any
 
@@ -172,7 +175,7 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
         settings = with_voxel_size(self._settings_for(len(sources[0].shape_px)), voxel_size)
         steps = fit_model(sources, clicks, settings, seed=self.seed, device=self._device)
         try:
-            model = run_to_end(steps, progress)
+            model = _run(steps, progress)
         finally:
             close_opened(listed(images), sources)
         self._settings = settings
@@ -219,7 +222,7 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
         seed = self.seed + sum(len(part) for part in clicks)
         steps = continue_model(self._model, sources, clicks, self._settings, seed=seed)
         try:
-            self._keep(run_to_end(steps, progress), clicks)
+            self._keep(_run(steps, progress), clicks)
         finally:
             close_opened(listed(images), sources)
         return self
@@ -318,7 +321,7 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
         with opened(image, axes) as source:
             check_same_kind([source], model)
             tile_px = tile_shape(model, source.shape_px, memory_bytes)
-            run_to_end(predict_image(model, source, self._settings.network, sink, tile_px=tile_px), progress)
+            _run(predict_image(model, source, self._settings.network, sink, tile_px=tile_px), progress)
 
     def score(
         self,
@@ -390,7 +393,7 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
         if not self._settings.network.pretrained:
             return None
         source = open_image(image, axes=axes)
-        return run_to_end(self._embed(source, self._settings_for(len(source.shape_px))), progress)
+        return _run(self._embed(source, self._settings_for(len(source.shape_px))), progress)
 
     def _embed(self, source: ImageSource, settings: Preset) -> Generator[Progress, None, ImageEmbedding | None]:
         with_codes = settings.network.position_encoding
@@ -469,6 +472,11 @@ class PixelClassifier(Classifier[PixelModel, ModelSummary]):
     def _keep(self, model: PixelModel, clicks: Sequence[Clicks]) -> None:
         self._model = model
         self._trained_clicks = count_clicks(clicks)
+
+
+def _run(steps: Generator[Progress, None, T], progress: ProgressCallback | None) -> T:
+    """Run to the end; what can be done side by side is, and nothing else waits for other cores."""
+    return run_to_end(each_step_on_one_core(steps), progress)
 
 
 def _named(name: SettingsName, settings: Preset) -> Any:

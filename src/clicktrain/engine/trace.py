@@ -7,6 +7,7 @@ import operator
 from dataclasses import replace
 from functools import partial
 from math import prod
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import fx, nn
@@ -28,12 +29,34 @@ if TYPE_CHECKING:
 __all__ = ["build_program"]
 
 
+# Torch records by other methods of all modules, which two recordings at once would not put back.
+_RECORDING = Lock()
+
+
 class _Tracer(fx.Tracer):
+    """Records what one thread calls; modules that other threads use meanwhile are none of its business."""
+
     # Buffers are read anew at each call, as parameters are: what is computed from them must not be kept as a number.
     proxy_buffer_attributes = True
 
+    def __init__(self) -> None:
+        super().__init__(autowrap_functions=(add_to_first,))
+        self._thread = get_ident()
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return is_exact_leaf(m) or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, fx.Proxy]) -> Any:
+        if get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
 
 def build_program(module: nn.Module, ndim: int, fov: tuple[int, ...] | None) -> Program:
@@ -73,7 +96,8 @@ def build_program(module: nn.Module, ndim: int, fov: tuple[int, ...] | None) -> 
 
 def _trace(module: nn.Module) -> fx.Graph:
     try:
-        graph = _Tracer(autowrap_functions=(add_to_first,)).trace(module)
+        with _RECORDING:
+            graph = _Tracer().trace(module)
     except (fx.proxy.TraceError, TypeError, RuntimeError) as error:
         raise DensifyError(
             f"module must be traceable by torch.fx, got: {error} Remove control flow that depends on values, "

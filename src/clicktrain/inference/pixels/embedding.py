@@ -110,9 +110,9 @@ class ImageEmbedding:
                 f"clicks must be made for an image of shape {self.shape_px}, got {clicks.shape_px}. "
                 "Embed the image that was clicked."
             )
-        with Workers(self.head.coefficients.device) as workers:
+        with on_one_core(), Workers(self.head.coefficients.device) as workers:
             numbers = self._embedded(clicks, workers)
-            with on_one_core(), torch.inference_mode():
+            with torch.inference_mode():
                 head = self._fitted(clicks, numbers)
             found = np.empty((len(clicks.present), len(numbers), *self.shape_px[-2:]), np.float32)
             strips = cut(Region.whole(self.shape_px[-2:]), (-(-self.shape_px[-2] // workers.count), self.shape_px[-1]))

@@ -49,7 +49,7 @@ def predict_region(model: PixelModel, source: ImageSource, constants: ImageConst
         Probabilities, which sum to 1 in every pixel.
     """
     window = read_window(source, constants, region_to_read(model, region, source.shape_px), model.device)
-    with Workers(model.device) as workers:
+    with on_one_core(), Workers(model.device) as workers:
         return drained(classify_window(model, window, constants, region, workers))
 
 
@@ -84,8 +84,7 @@ def classify_window(
     """
     grown = _region_to_blend(model, region, window.shape_px)
     strided = StridedRegion.of(grown, window.shape_px, model.output_stride)
-    with on_one_core():
-        grey = window.grey(*constants.grey)
+    grey = window.grey(*constants.grey)
     blended = yield from blend_members(model, window, grey, strided, workers)
     answer: FloatArray = np.empty((len(blended), *region.shape_px), np.float32)
 

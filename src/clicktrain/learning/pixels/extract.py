@@ -12,7 +12,6 @@ from clicktrain.learning.pixels.click_windows import gather_features
 from clicktrain.learning.pixels.examples import close_one_of
 from clicktrain.models.pixels.forest import MOST_EXAMPLES, thinned
 from clicktrain.progress import Progress, as_progress
-from clicktrain.workers import on_one_core
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -91,9 +90,8 @@ def extract(
     """
     found = yield from gather_features(model, examples, workers, seed=seed)
     if anew:
-        with on_one_core():
-            # A quarter of the pixels tells the components as well, in a quarter of the time.
-            model.net.components.measure([one.features[..., ::2, ::2] for one in found.maps])
+        # A quarter of the pixels tells the components as well, in a quarter of the time.
+        model.net.components.measure([one.features[..., ::2, ::2] for one in found.maps])
     targets = model.targets(found.classes).cpu()
     drawn = thinned(targets.numpy(), MOST_EXAMPLES, seed=seed)
     features, numbers = found.at_clicks(model.local_fov)[drawn], found.numbers[drawn]

@@ -13,7 +13,6 @@ from torch.func import functional_call
 from clicktrain.learning.pixels.sampler import draw_balanced
 from clicktrain.learning.pixels.symmetry import SYMMETRIES, turned_parameters
 from clicktrain.progress import Progress
-from clicktrain.workers import on_one_core
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -73,8 +72,7 @@ def train(
     model.net.train()
     for step in range(steps):
         losses: list[Tensor] = []
-        # So many small operations have no time to wait for other cores.
-        with _seeded(seed + step, windows.maps.device), on_one_core():
+        with _seeded(seed + step, windows.maps.device):
             optimizer.zero_grad()
             for member in members:
                 picked = draw_balanced(classes, config.clicks_per_step)

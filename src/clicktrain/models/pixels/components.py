@@ -14,6 +14,8 @@ __all__ = ["PrincipalComponents"]
 
 # A feature that varies less carries nothing, and its scale is left alone.
 _FLAT = 1e-6
+# Variance of a component, where a feature has 1.
+_LEAST = 1e-5
 
 
 class PrincipalComponents(nn.Module):
@@ -55,8 +57,11 @@ class PrincipalComponents(nn.Module):
         deviation = torch.where(variance > _FLAT**2, variance, torch.ones_like(variance)).sqrt()
         values, directions = torch.linalg.eigh(covariance / torch.outer(deviation, deviation))
         kept = len(self.weight)
+        values, directions = values.flip(0)[:kept], directions.flip(1)[:, :kept].T
         # Of variance 1 on average, which is what freshly drawn weights are made for.
-        directions = directions.flip(1)[:, :kept].T / values.flip(0)[:kept].mean().clamp_min(_FLAT).sqrt()
+        directions = directions / values.mean().clamp_min(_FLAT).sqrt()
+        # What varies no more than rounding does has no direction of its own: any would do, so none is taken.
+        directions[values < _LEAST] = 0
         self.mean.copy_(mean)
         self.weight.copy_(_with_fixed_signs(directions) / deviation)
 
