@@ -23,14 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from types import TracebackType
 
-    T = TypeVar("T")
-    R = TypeVar("R")
-
 __all__ = ["Workers", "each_step_on_one_core", "on_one_core", "settle"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_MOST = 8
 
 
 class Workers:
-    """As many threads as PyTorch would use on a processor; on other devices there are none, and work is done at once.
+    """As many threads as PyTorch would use on a processor, up to eight, as each holds memory of its own.
+
+    On other devices there are none: work is done when its result is asked for.
 
     Parameters
     ----------
@@ -38,7 +42,7 @@ class Workers:
     """
 
     def __init__(self, device: torch.device) -> None:
-        count = (_here.count or torch.get_num_threads()) if device.type == "cpu" else 1
+        count = min(_here.count or torch.get_num_threads(), _MOST) if device.type == "cpu" else 1
         self.count = count
         self._pool = None if count == 1 else ThreadPoolExecutor(count, "clicktrain", _limit_this_thread)
 
@@ -52,12 +56,8 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
     def submit(self, task: Callable[[], T]) -> Future[T]:
-        """Begin a task beside all else; without threads it is done at once."""
-        if self._pool is not None:
-            return self._pool.submit(task)
-        future: Future[T] = Future()
-        future.set_result(task())
-        return future
+        """Begin a task beside all else; without threads it is done when its result is asked for."""
+        return _Later(task) if self._pool is None else self._pool.submit(task)
 
     def run(self, tasks: Iterable[Callable[[], T]]) -> Generator[None, None, list[T]]:
         """Run tasks side by side.
@@ -91,6 +91,18 @@ class Workers:
                 yield
         finally:
             settle(begun)
+
+
+class _Later(Future[T]):
+    """A task that is done by whoever asks for its result."""
+
+    def __init__(self, task: Callable[[], T]) -> None:
+        super().__init__()
+        self._task = task
+
+    def result(self, timeout: float | None = None) -> T:
+        """Do the task; `timeout` is not heeded."""
+        return self._task()
 
 
 def settle(futures: Iterable[Future[T]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -52,3 +53,30 @@ def test_several_threads_may_make_modules_dense_at_once() -> None:
     assert nn.Module.__call__ is before
     for one, module in zip(dense, modules, strict=True):
         torch.testing.assert_close(one(image), module(image))
+
+
+class Leaf(nn.Module):
+    """An exact leaf, which is asked for the shape that it gives."""
+
+    exact_fov = (3, 3)
+    in_channels = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 3, 3)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return self.conv(values)
+
+
+def test_several_threads_may_be_the_first_to_use_a_network() -> None:
+    dense = densify(nn.Sequential(Leaf(), nn.ReLU(), nn.Conv2d(3, 2, 3)).eval(), ndim=2)
+    image = torch.rand(1, 2, 200, 200)
+    with torch.no_grad():
+        expected = dense(image)
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            # What is read from a pickle has to be recorded anew.
+            fresh = pickle.loads(pickle.dumps(dense))
+            for found in pool.map(lambda _, network=fresh: network(image).detach(), range(4)):
+                torch.testing.assert_close(found, expected)

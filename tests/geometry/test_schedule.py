@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clicktrain.geometry.region import Region
-from clicktrain.geometry.schedule import TileSchedule, cut, cut_equal, even_tile
+from clicktrain.geometry.schedule import TileSchedule, cut, cut_evenly, even_tile, strips
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,16 +37,21 @@ def test_tiles_cover_a_box_once(sizes: Axes) -> None:
 
 
 @given(axes)
-def test_equal_tiles_cover_a_box_and_are_no_more_than_others(sizes: Axes) -> None:
+def test_even_tiles_cover_a_box_once_and_are_no_more_than_others(sizes: Axes) -> None:
     region, tile = box(sizes)
-    parts = cut_equal(region, tile)
-    assert (times_covered(region, parts) >= 1).all()
-    assert len({part.shape_px for part in parts}) == 1
+    parts = cut_evenly(region, tile)
+    assert (times_covered(region, parts) == 1).all()
     assert len(parts) == len(cut(region, tile))
     assert all(n <= largest for n, largest in zip(parts[0].shape_px, tile, strict=True))
 
 
-@pytest.mark.parametrize("cover", [cut, cut_equal])
+@pytest.mark.parametrize("shape_px", [(300, 40), (5, 129, 7), (1, 1)])
+def test_strips_cover_a_box_once(shape_px: tuple[int, ...]) -> None:
+    region = Region.whole(shape_px)
+    assert (times_covered(region, strips(region)) == 1).all()
+
+
+@pytest.mark.parametrize("cover", [cut, cut_evenly])
 def test_an_empty_box_has_no_tiles(cover: Callable[..., list[Region]]) -> None:
     assert cover(Region((0, 0), (0, 5)), (4, 4)) == []
 

@@ -72,7 +72,7 @@ def test_slices_are_segmented_as_by_the_head_of_a_trained_classifier() -> None:
 def test_the_tiles_it_is_embedded_in_change_nothing(monkeypatch: pytest.MonkeyPatch, position_encoding: bool) -> None:
     classifier = plain(position_encoding=position_encoding, output_stride=2, guided_px=3)
     whole = classifier.embed(IMAGE[:, :75]).segment(clicks := Clicks.from_labels(strokes(TRUTH)[:, :75]))
-    monkeypatch.setattr(embedding_module, "_TILE_PX", 32)
+    monkeypatch.setattr(embedding_module, "_TILE_PX", (32, 32))
     np.testing.assert_allclose(classifier.embed(IMAGE[:, :75]).segment(clicks), whole, atol=1e-4)
 
 

@@ -88,7 +88,8 @@ def test_a_file_of_version_0_1_says_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": FORMAT_VERSION + 1}, "must be of format 4, got format 5. Update ClickTrain"),
+        ({"format_version": FORMAT_VERSION + 1}, "must be of format 5, got format 6. Update ClickTrain"),
+        ({"format_version": 4}, "must be of format 5, got format 4, as versions in development wrote. Train again"),
         ({"kind": "pixel"}, r"must be a checkpoint .*, got a model of pixels \(PixelClassifier\)"),
         ({"kind": "other"}, "damaged"),
         ({"kind": None}, "damaged"),

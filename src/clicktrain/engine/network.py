@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
@@ -39,6 +40,8 @@ SelectedStrategy = Literal["auto", "windows", "dense", "selected", "patches"]
 # Just below the most that glibc lets its threshold grow to.
 _KEPT_BYTES = 31 << 20
 
+_MAKING = RLock()
+
 
 class DenseNetwork(nn.Module):
     """A patch classifier that scores every pixel of an image in one pass; made by `densify`.
@@ -60,8 +63,8 @@ class DenseNetwork(nn.Module):
 
     Notes
     -----
-    One thread may use a module at a time: fast precision, and backward passes in pieces, give it other parameters
-    while they run.
+    Several threads may score with one module at once, exactly and without gradient. Fast precision, and backward passes
+    in pieces, give it other parameters while they run: then one thread may use it at a time.
     """
 
     def __init__(self, module: nn.Module, ndim: int, fov: tuple[int, ...] | None) -> None:
@@ -95,7 +98,10 @@ class DenseNetwork(nn.Module):
         """
         layers = self._layers()
         if layers not in self._programs:
-            self._programs[layers] = build_program(self.module, self.ndim, self.fov)
+            # Others wait: meanwhile layers are asked for the shapes they give, with stand-ins for their parameters.
+            with _MAKING:
+                if layers not in self._programs:
+                    self._programs[layers] = build_program(self.module, self.ndim, self.fov)
         return self._programs[layers]
 
     def planner(self, image: Tensor) -> Planner:

@@ -10,7 +10,9 @@ from clicktrain.geometry.region import Region
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["TileSchedule", "cut", "cut_equal", "even_tile"]
+__all__ = ["TileSchedule", "cut", "cut_evenly", "even_tile", "strips"]
+
+_STRIP_PX = 128
 
 
 def even_tile(shape_px: Sequence[int], tile_px: Sequence[int], multiple_px: Sequence[int]) -> tuple[int, ...]:
@@ -49,6 +51,12 @@ def cut(region: Region, tile_px: Sequence[int]) -> list[Region]:
         Region(start, tuple(min(s + side, stop) for s, side, stop in zip(start, tile_px, stops, strict=True)))
         for start in product(*starts)
     ]
+
+
+def strips(region: Region) -> list[Region]:
+    """Cut a box into strips of rows, always the same, for what is done with one of them at a time."""
+    *depth, _, columns = region.shape_px
+    return cut(region, (*depth, _STRIP_PX, columns)) if region.n_px else [region]
 
 
 class TileSchedule:
@@ -123,8 +131,8 @@ def _middle(region: Region) -> tuple[int, ...]:
     return tuple(map(sum, zip(region.start, region.stop, strict=True)))
 
 
-def cut_equal(region: Region, tile_px: Sequence[int]) -> list[Region]:
-    """Cut a box into tiles of one shape; the last ones along an axis overlap those before.
+def cut_evenly(region: Region, tile_px: Sequence[int]) -> list[Region]:
+    """Cut a box into tiles of nearly one shape, no two of which overlap.
 
     Parameters
     ----------
@@ -132,10 +140,4 @@ def cut_equal(region: Region, tile_px: Sequence[int]) -> list[Region]:
     tile_px : sequence of int
         Largest shape of a tile: of all shapes of which as few cover the box, the smallest is taken.
     """
-    sides = even_tile(region.shape_px, tile_px, (1,) * len(tile_px))
-    return [_moved_inside(part, sides, region) for part in cut(region, sides)]
-
-
-def _moved_inside(part: Region, sides: Sequence[int], region: Region) -> Region:
-    start = tuple(min(s, stop - side) for s, side, stop in zip(part.start, sides, region.stop, strict=True))
-    return Region.at(start, sides)
+    return cut(region, even_tile(region.shape_px, tile_px, (1,) * len(tile_px)))

@@ -23,8 +23,9 @@ __all__ = ["FORMAT_VERSION", "model_kind", "pack", "sealed", "unpack"]
 
 S = TypeVar("S", bound=BaseModel)
 
-# Up to 3, which ClickTrain 0.1 wrote, files were zip archives and held no trees but what to grow them from.
-FORMAT_VERSION = 4
+# Up to 3, which ClickTrain 0.1 wrote, files were zip archives and held no trees but what to grow them from. No release
+# wrote 4, whose networks read all features.
+FORMAT_VERSION = 5
 _KINDS = {
     "pixel": "a model of pixels (PixelClassifier)",
     "image": "a model of whole images (ImageClassifier)",
@@ -116,6 +117,11 @@ def _summary_fields(content: bytes, name: str) -> dict[str, object]:
     if version > FORMAT_VERSION:
         raise ModelFileError(
             f"`{name}` must be of format {FORMAT_VERSION}, got format {version}. Update ClickTrain to read it."
+        )
+    if version < FORMAT_VERSION:
+        raise ModelFileError(
+            f"`{name}` must be of format {FORMAT_VERSION}, got format {version}, as versions in development wrote. "
+            "Train again with its clicks."
         )
     return dict(fields)
 

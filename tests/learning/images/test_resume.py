@@ -149,9 +149,9 @@ def test_a_damaged_checkpoint_is_refused(checkpoint: Path, tmp_path) -> None:
 def test_a_checkpoint_is_no_model_and_a_model_no_checkpoint(checkpoint: Path, tmp_path) -> None:
     with pytest.raises(ModelFileError, match="got a checkpoint of an ImageClassifier's training"):
         ImageClassifier.load(checkpoint)
-    classifier(epochs=1).fit(*DATA).save(tmp_path / "model")
+    saved = classifier(epochs=1).fit(*DATA).save(tmp_path / "model")
     with pytest.raises(ModelFileError, match="got a model of whole images"):
-        classifier().fit(*DATA, checkpoint=tmp_path / "model")
+        classifier().fit(*DATA, checkpoint=saved)
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told_before_anything_is_read(tmp_path) -> None:

@@ -70,7 +70,7 @@ def test_windows_hold_what_the_network_reads_of_the_whole_image(
     assert windows.classes.tolist() == [1 + number % 2 for number in range(len(points))] * 2
     assert found.numbers.tolist() == list(range(2 * len(points)))
     features = [features_of(model, one) for one in examples]
-    centres = found.at_clicks(model.local_fov)
+    centres = found.at_clicks(np.arange(len(found.numbers)), model.local_fov)
     sides = model.dense[0].fov
     for number, (window, *corner) in enumerate(windows.positions.tolist()):
         image, point = features[number // len(points)], points[number % len(points)]

@@ -15,7 +15,7 @@ import torch
 from clicktrain.annotations.clicks import check_trainable
 from clicktrain.errors import ClicksError
 from clicktrain.geometry.region import Region
-from clicktrain.geometry.schedule import cut
+from clicktrain.geometry.schedule import cut, strips
 from clicktrain.inference.pixels.constants import read_window
 from clicktrain.inference.pixels.guided_filter import guide_reach, guide_values
 from clicktrain.inference.pixels.postprocess import class_weights, reach_px, smooth, weigh
@@ -42,9 +42,7 @@ __all__ = ["ImageEmbedding", "embed_image", "embedding_bytes"]
 MOST_BYTES = 1 << 30
 # Planes of a volume that one answer may wait for.
 _MOST_NEW = 8
-_TILE_PX = 512
-# Lower ones would be nearly all surroundings.
-_LEAST_TILE_PX = 128
+_TILE_PX = (256, 512)
 # Planes that are answered together need not be neighbours.
 _APART = (np.inf, 1.0, 1.0)
 
@@ -115,11 +113,10 @@ class ImageEmbedding:
             with torch.inference_mode():
                 head = self._fitted(clicks, numbers)
             found = np.empty((len(clicks.present), len(numbers), *self.shape_px[-2:]), np.float32)
-            strips = cut(Region.whole(self.shape_px[-2:]), (-(-self.shape_px[-2] // workers.count), self.shape_px[-1]))
             drained(
                 workers.run(
                     partial(self._classify, head, self._planes[number], strip, found[:, place])
-                    for (place, number), strip in product(enumerate(numbers), strips)
+                    for (place, number), strip in product(enumerate(numbers), strips(Region.whole(self.shape_px[-2:])))
                 )
             )
         ndim = len(self.shape_px)
@@ -139,7 +136,7 @@ class ImageEmbedding:
         known = (slice(along.numbers[0] // stride, along.numbers[-1] // stride + 1) for along in strided.along)
         with torch.inference_mode():
             between = strided.between(head.probabilities_of(plane.maps[:, :, *known]))
-        probabilities: FloatArray = between.cpu().numpy()
+        probabilities: FloatArray = between.cpu().numpy().copy()
         guide = None if plane.guide is None else plane.guide[grown.slices]
         smooth(probabilities, guide, self.postprocess, (1.0, 1.0))
         found[(slice(None), *region.slices)] = probabilities[(slice(None), *region.within(grown))]
@@ -177,19 +174,11 @@ class ImageEmbedding:
         grid = tuple(-(-n // stride) for n in (rows, columns))
         maps = self.head.coefficients.new_empty((1, channels, *grid))
         guide = np.empty((rows, columns), np.float32) if self.postprocess.guided_px else None
-        tiles = cut(Region.whole((rows, columns)), self._tile_px(workers.count))
+        tiles = cut(Region.whole((rows, columns)), _TILE_PX)
         tasks = (self._embedding(number, tile, maps, guide) for tile in tiles)
         for done, _ in enumerate(workers.run(tasks), start=1):
             yield Progress("features", done, len(tiles))
         self._planes[number] = _Plane(maps, guide)
-
-    def _tile_px(self, n_workers: int) -> tuple[int, int]:
-        """Shape of a tile; of an image that is only one there are as many as workers."""
-        rows, columns = self.shape_px[-2:]
-        stride = self.postprocess.output_stride
-        if max(rows, columns) > _TILE_PX:
-            return _TILE_PX, _TILE_PX
-        return max(_LEAST_TILE_PX, stride * -(-rows // (stride * n_workers))), _TILE_PX
 
     def _embedding(self, number: int, tile: Region, maps: Tensor, guide: FloatArray | None) -> Callable[[], None]:
         """Read what a tile sees, whose first pixel is a multiple of the stride, and return what fills it in."""

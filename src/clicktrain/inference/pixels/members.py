@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from clicktrain.engine.fold import fold, unfold
 from clicktrain.geometry.region import Region
-from clicktrain.geometry.schedule import cut_equal
+from clicktrain.geometry.schedule import cut_evenly
 from clicktrain.inference.pixels.strided import StridedAxis, StridedRegion, slice_step
 from clicktrain.kernels.regular_conv.aten import channels_last
 from clicktrain.models.pixels.blend import blended
@@ -69,8 +69,9 @@ def blend_members(
         answers = yield from _by_parts(model, maps, strided, workers)
         del maps
         parts = []
-        for future in embedded:
-            parts.append(future.result())
+        while embedded:
+            # Taken out, as a future that failed would hold all that its task had made.
+            parts.append(embedded.pop(0).result())
             yield
     finally:
         settle(embedded)
@@ -171,7 +172,7 @@ def _by_parts(
 def _parts(model: PixelModel, places: Sequence[int], step: int) -> list[Region]:
     """Cut places that lie `step` pixels apart in rows and columns into parts."""
     *depth, rows, columns = _PART_PX[model.ndim]
-    return cut_equal(Region.whole(places), (*depth, max(1, rows // step), max(1, columns // step)))
+    return cut_evenly(Region.whole(places), (*depth, max(1, rows // step), max(1, columns // step)))
 
 
 def _softmax_of_members(model: PixelModel, features: Tensor, maps: _FeatureMaps) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clicktrain.geometry.schedule import cut
+from clicktrain.geometry.schedule import strips
 from clicktrain.inference.pixels.constants import read_window
 from clicktrain.inference.pixels.guided_filter import guide_values
 from clicktrain.inference.pixels.members import blend_members
@@ -91,13 +91,8 @@ def classify_window(
     def finish(part: Region) -> None:
         answer[(slice(None), *part.within(region))] = _finished(model, window, constants, strided, blended, part)
 
-    yield from workers.run(partial(finish, part) for part in _strips(region, workers.count))
+    yield from workers.run(partial(finish, part) for part in strips(region))
     return answer
-
-
-def _strips(region: Region, count: int) -> list[Region]:
-    """Cut a region into one strip a worker."""
-    return cut(region, (-(-region.shape_px[0] // count), *region.shape_px[1:]))
 
 
 def _finished(
@@ -110,7 +105,8 @@ def _finished(
 ) -> FloatArray:
     """Probabilities of a region's pixels, between blended ones and smoothed."""
     grown = _region_to_blend(model, region, window.shape_px)
-    probabilities: FloatArray = strided.between(blended, grown).cpu().numpy()
+    # A copy: where nothing lies between, it would be what other strips read while this one is smoothed in place.
+    probabilities: FloatArray = strided.between(blended, grown).cpu().numpy().copy()
     guide = None
     if model.postprocess.guided_px:
         guide = guide_values(window, constants.guide, grown, model.relative_voxel_size)

@@ -87,22 +87,28 @@ class ClickFeatureMaps:
     classes: Tensor
     numbers: IntArray
 
-    def at_clicks(self, local_fov: Sequence[int]) -> Tensor:
-        """Features of the clicked pixels themselves, (N, F).
+    def at_clicks(self, drawn: IntArray, local_fov: Sequence[int]) -> Tensor:
+        """Features of some of the clicked pixels themselves, (M, F).
 
         Parameters
         ----------
+        drawn : ndarray of shape (M,), int64
+            Which of the clicks that are kept.
         local_fov : sequence of int
             Sides of the patches, ([z,] y, x), in pixels.
         """
-        middle = torch.tensor([(n - 1) // 2 for n in local_fov], device=self.positions.device)
-        window, pixel = self.positions[:, 0], self.positions[:, 1:] + middle
+        window, pixel = self.positions[drawn, 0], self.positions[drawn, 1:]
+        pixel = pixel + torch.tensor([(n - 1) // 2 for n in local_fov], device=pixel.device)
+        owner = torch.empty(sum(len(one.windows) for one in self.maps), dtype=torch.int64)
+        start = torch.empty((len(owner), pixel.shape[1]), dtype=torch.int64)
+        for place, one in enumerate(self.maps):
+            for number, at in one.windows.items():
+                owner[number], start[number] = place, torch.tensor([along.start for along in at])
+        owner, pixel = owner.to(window.device)[window], pixel + start.to(window.device)[window]
         found = self.maps[0].features.new_empty((len(window), len(self.maps[0].features)))
-        for one in self.maps:
-            for number, place in one.windows.items():
-                mine = torch.nonzero(window == number).squeeze(1)
-                along = [pixel[mine, axis] + at.start for axis, at in enumerate(place)]
-                found[mine] = one.features[(slice(None), *along)].T
+        for place, one in enumerate(self.maps):
+            mine = owner == place
+            found[mine] = one.features[(slice(None), *pixel[mine].T)].T
         return found
 
     def reduced(self, net: PixelNet, workers: Workers) -> Generator[None, None, ClickWindows]:

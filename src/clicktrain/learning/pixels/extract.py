@@ -94,7 +94,7 @@ def extract(
         model.net.components.measure([one.features[..., ::2, ::2] for one in found.maps])
     targets = model.targets(found.classes).cpu()
     drawn = thinned(targets.numpy(), MOST_EXAMPLES, seed=seed)
-    features, numbers = found.at_clicks(model.local_fov)[drawn], found.numbers[drawn]
+    features, numbers = found.at_clicks(drawn, model.local_fov), found.numbers[drawn]
     windows = yield from as_progress(Progress("features", 1, 1), found.reduced(model.net, workers))
     del found
     embeddings = None

@@ -150,15 +150,15 @@ def _trained(
     yield Progress("training", 0, steps)
     pixels, embedded = data.pixels, model.embedded
     # The trees grow beside the training.
-    grown = workers.submit(partial(_grown, pixels, settings.network.trees))
+    grown = [workers.submit(partial(_grown, pixels, settings.network.trees))]
     try:
         targets = model.targets(data.windows.classes)
         yield from train(model, data.windows, targets, settings.training, steps=steps, seed=seed)
         if embedded is not None and pixels.embeddings is not None:
             embedded = embedded.fitted(pixels.embeddings, pixels.targets, len(model.classes))
-        forest = grown.result()
+        forest = grown.pop().result()
     finally:
-        settle([grown])
+        settle(grown)
     return replace(model, forest=forest, embedded=embedded, postprocess=settings.postprocess, n_clicks=data.n_clicks)
 
 
