@@ -6,6 +6,8 @@ import os
 
 import numpy as np
 import pytest
+import tifffile
+import zarr
 from PIL import Image
 
 from clicktrain.batch.plan import plan_outputs
@@ -92,6 +94,42 @@ def test_results_that_were_made_otherwise_are_named_before_anything_runs(
     with pytest.raises(StorageError, match=r"must be of the same model, image and options.*b_.*\(--overwrite\)"):
         go_on(images, model(), **options)
     assert content(out) == before
+
+
+def write_tiff_image(path, values):
+    tifffile.imwrite(path, values)
+
+
+def write_zarr_image(path, values):
+    axes = [{"name": name, "type": "space"} for name in "yx"]
+    group = zarr.create_group(path)
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [{"path": "0"}]}]}
+    array = group.create_array("0", shape=values.shape, dtype=values.dtype, chunks=(8, 8), compressors=None)
+    array[:] = values
+
+
+@pytest.mark.parametrize(("name", "write"), [("A01.tif", write_tiff_image), ("A01.ome.zarr", write_zarr_image)])
+def test_an_image_of_the_same_name_and_size_from_another_folder_is_not_taken_for_done(
+    tmp_path, out, go_on, name, write
+):
+    plates = [tmp_path / "plateA" / name, tmp_path / "plateB" / name]
+    for seed, path in enumerate(plates):
+        path.parent.mkdir()
+        write(path, np.random.default_rng(seed).integers(0, 255, (24, 32), np.uint8))
+    sizes = [
+        {each.relative_to(path): each.stat().st_size for each in [path, *path.rglob("*")] if each.is_file()}
+        for path in plates
+    ]
+    assert sizes[0] == sizes[1]
+    go_on(plates[:1])
+    before = content(out)
+    with pytest.raises(
+        StorageError, match=r"must be of the same model, image and options.*A01_.*\(--overwrite\)"
+    ) as told:
+        go_on(plates[1:], Refusing())
+    assert "\n" not in str(told.value)
+    assert content(out) == before
+    assert go_on(plates[:1], Refusing()) == [True]
 
 
 @pytest.mark.parametrize("old", ["of another program", "of an earlier version", "a folder"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
+from clicktrain.errors import ClickTrainError
 from clicktrain.napari.dock import ClickTrainWidget
 from clicktrain.project import Project
 
@@ -61,6 +62,20 @@ def test_a_rename_settles_the_one_that_could_not_be_and_leaves_what_was_done(vie
     done = dock.controls.status.text
     dock.table.renamed.emit(1, "darker")
     assert dock.controls.status.text == done
+
+
+def test_a_problem_that_comes_again_is_shown_again(viewer, dock):
+    text = "the same must be told again, got it once."
+    for _ in range(2):
+        with dock.failures_notified():
+            raise ClickTrainError(text)
+        assert dock.controls.status.text == text
+        with dock.failures_notified():
+            dock.notify(text)
+        assert dock.controls.status.text == text
+    with dock.failures_notified():
+        pass
+    assert dock.controls.status.text == ""
 
 
 def test_progress_of_work_that_nobody_waits_for_does_not_stay(viewer, widget, image_model, halves, finish, qtbot):

@@ -53,17 +53,44 @@ def hidden(folder: Path) -> list[str]:
 def test_a_killed_process_leaves_what_the_next_one_that_writes_there_removes(maker, tmp_path):
     maker.kill()
     maker.wait(timeout=60)
-    assert len(hidden(tmp_path)) == 2
+    # Each with what was locked.
+    assert len(hidden(tmp_path)) == 4
     write_in_another_process(tmp_path)
     assert os.listdir(tmp_path) == ["b.bin"]
 
 
 def test_what_a_living_process_makes_is_left_alone(maker, tmp_path):
     before = hidden(tmp_path)
-    assert len(before) == 2
+    assert len(before) == 4
     write_in_another_process(tmp_path)
     write_whole(tmp_path / "c.bin", lambda path: path.write_bytes(b"whole"))
     assert hidden(tmp_path) == before
+
+
+@pytest.mark.parametrize("gone", ["the half", "its lock"])
+def test_what_is_left_of_a_leftover_is_removed_too(maker, tmp_path, gone):
+    """A process may be killed while it removes the two."""
+    maker.kill()
+    maker.wait(timeout=60)
+    (rest,) = [name for name in hidden(tmp_path) if name.endswith(".tif") and ("lock_" in name) == (gone == "its lock")]
+    (tmp_path / rest).unlink()
+    write_in_another_process(tmp_path)
+    assert os.listdir(tmp_path) == ["b.bin"]
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.lock", "a.x-lock_", "a"])
+def test_what_is_written_is_not_locked_itself(tmp_path, name):
+    """Where locks are mandatory (SMB), nobody could write it through another descriptor."""
+    made = Scratch(tmp_path / name)
+    with made.path.open("rb+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    (lock,) = set(hidden(tmp_path)) - {made.path.name}
+    with (tmp_path / lock).open("rb+") as file, pytest.raises(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    write_in_another_process(tmp_path)
+    assert set(hidden(tmp_path)) == {made.path.name, lock}
+    made.move_to(tmp_path / name)
+    assert sorted(os.listdir(tmp_path)) == sorted([name, "b.bin"])
 
 
 @pytest.mark.parametrize("elsewhere", ["_BOOT_ID", "st_dev"])

@@ -219,7 +219,7 @@ def test_an_ome_zarr_comes_back_if_its_successor_cannot_take_its_place(tmp_path:
         fill(sink, "YX")
     before, replace = content(tmp_path), os.replace
     sink = in_ome_zarr(tmp_path / "a.ome.zarr", "YX")
-    made = next(path for path in tmp_path.iterdir() if path.name.startswith("."))
+    made = next(path for path in tmp_path.glob(".*") if path.is_dir())
 
     def refusing(source: Path, target: Path) -> None:
         if source == made:

@@ -88,8 +88,8 @@ def predict_files(
     memory_bytes : int, optional
         What the work on an image may take.
     skip_existing : bool
-        Leave images as they are whose results are all there. Results know the model, the image's name and size and the
-        axes that they were made with.
+        Leave images as they are whose results are all there. Results know the model, the image's name and content
+        and the axes that they were made with.
 
     Returns
     -------
@@ -104,8 +104,8 @@ def predict_files(
         If `skip_existing` meets results that were made otherwise; nothing is computed then.
     """
     model = classifier.fingerprint()
-    origins = [origin(model, job.input, axes=axes) for job in jobs]
-    done = [skip_existing and are_done(job.outputs, made_of) for job, made_of in zip(jobs, origins, strict=True)]
+    made_of = [partial(origin, model, job.input, axes=axes) for job in jobs]
+    done = [skip_existing and are_done(job.outputs, wanted) for job, wanted in zip(jobs, made_of, strict=True)]
 
     def report(done: int, path: Path, fraction: float) -> None:
         if on_progress is not None:
@@ -118,7 +118,7 @@ def predict_files(
         if done[index]:
             results.append(FileResult(job.input, job.outputs, None, 0.0, skipped=True))
         else:
-            metadata = {"origin": origins[index]}
+            metadata = {"origin": made_of[index]()}
             work = partial(_predict_file, classifier, job, axes, memory_bytes, metadata, on_fraction)
             results.append(_attempted(job, work))
         report(index + 1, job.input, 0.0)

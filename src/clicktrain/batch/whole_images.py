@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clicktrain.batch.attempts import attempt
-from clicktrain.batch.done import are_done, are_made_alike, made_otherwise, origin
+from clicktrain.batch.done import are_done, are_made_alike, made_by, made_otherwise, origin
 from clicktrain.batch.plan import (
     refuse_existing,
     refuse_one_output_twice,
@@ -23,6 +22,7 @@ from clicktrain.stores.tiff import write_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from clicktrain.geometry.patch_grid import PatchGrid
     from clicktrain.inference.images.attribution import HeatMethod
@@ -201,6 +201,10 @@ class _Question:
     axes: str | None
     heat_maps: HeatMaps
 
+    def made(self, found: str) -> bool:
+        """Tell whether an answer of this origin, about any image, is one to this question."""
+        return are_made_alike(found, made_by(self.model, axes=self.axes))
+
     def origin_of_answer(self, image: Path) -> str:
         return origin(self.model, image, axes=self.axes)
 
@@ -210,15 +214,16 @@ class _Question:
 
 def _done(table: AnswerTable, jobs: Sequence[ImageJob], question: _Question) -> set[Path]:
     """Find the images whose answers and heat maps are there, and refuse any that were made otherwise."""
-    wanted = {table.name_of(job.input): question.origin_of_answer(job.input) for job in jobs}
+    asked = {table.name_of(job.input): job.input for job in jobs}
     for name, found in table.origins.items():
         # Answers about other images stay in the table, so they must be of the same model.
-        own = question.origin_of_answer(Path(name))
-        if not (found == wanted[name] if name in wanted else are_made_alike(found, own)):
+        image = asked.get(name)
+        right = question.made(found) if image is None else found == question.origin_of_answer(image)
+        if not right:
             raise made_otherwise(table.path)
     done = set()
     for job in jobs:
-        mapped = job.heat_map is None or are_done([job.heat_map], question.origin_of_heat_map(job.input))
+        mapped = job.heat_map is None or are_done([job.heat_map], partial(question.origin_of_heat_map, job.input))
         if mapped and table.name_of(job.input) in table.origins:
             done.add(job.input)
     return done

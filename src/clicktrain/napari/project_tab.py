@@ -41,6 +41,7 @@ class ProjectTab(QWidget):
         self._status = status
         self._notices = Notices()
         self._problem = ""
+        self._n_problems = 0
         self._is_busy = False
         bridge.busy_changed.connect(self._on_busy_changed)
         bridge.progressed.connect(self._on_progressed)
@@ -70,6 +71,7 @@ class ProjectTab(QWidget):
         """Show a sentence in the status line and as napari's notification."""
         self._status.say(text)
         self._problem = text
+        self._n_problems += 1
         self._notices.show(text)
 
     def settle(self) -> None:
@@ -82,12 +84,13 @@ class ProjectTab(QWidget):
     @contextmanager
     def failures_notified(self) -> Iterator[None]:
         """Notify of what cannot be done; what can be done settles an earlier problem."""
-        earlier = self._problem
+        # Counted, not compared: the same problem may come again.
+        earlier = self._n_problems
         try:
             yield
         except ClickTrainError as error:
             self.notify(str(error))
-        if self._problem is earlier:
+        if self._n_problems == earlier:
             self.settle()
 
     def save(self, name: str) -> None:

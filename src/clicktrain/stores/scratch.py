@@ -16,13 +16,16 @@ from uuid import uuid4
 __all__ = ["Scratch", "discard", "unused_name"]
 
 _PREFIX = ".clicktrain-"
+# No hexadecimal number begins so.
+_LOCK = "lock_"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Scratch:
     """An empty file or folder in the making, as only a rename within one folder is atomic.
 
-    It is locked while its process lives, and its name tells whether it is.
+    An empty file beside it is locked while its process lives, and its name tells whether there is one. It is not locked
+    itself: some network file systems let nobody write what is locked, not even through another descriptor.
 
     Parameters
     ----------
@@ -43,13 +46,16 @@ class Scratch:
 
     def __init__(self, target: Path, *, folder: bool = False) -> None:
         _sweep(target.parent)
-        path = unused_name(target)
-        if folder:
-            path.mkdir()
-        else:
-            path.touch()
-        self._lock: int | None = None
-        self.path = self._locked(path)
+        self._lock: tuple[Path, int] | None = None
+        self.path = self._locked(unused_name(target))
+        try:
+            if folder:
+                self.path.mkdir()
+            else:
+                self.path.touch()
+        except OSError:
+            self._release()
+            raise
 
     def move_to(self, place: Path) -> None:
         """Give it its final name.
@@ -64,27 +70,39 @@ class Scratch:
 
     def remove(self) -> None:
         """Remove it, if it was not moved."""
-        self._release()
         _remove(self.path)
+        self._release()
 
     def _locked(self, path: Path) -> Path:
+        """Lock what is beside a path that is not there yet; returns how it shall be named."""
         named = _lockable_name(path)
         if named is None:
             return path
         try:
-            self._lock = _lock(path)
-            # Only now, or another process could find it unlocked under a name that says it must be locked.
-            path.rename(named)
+            path.touch()
+            descriptor = _lock(path)
         except OSError:
             # Some file systems know no locks. What has no lock is never taken for a leftover.
-            self._release()
+            _remove(path)
             return path
+        try:
+            # Only now, or another process could find it unlocked under a name that says it must be locked.
+            path.rename(_companion(named))
+        except OSError:
+            os.close(descriptor)
+            _remove(path)
+            return path
+        self._lock = _companion(named), descriptor
         return named
 
     def _release(self) -> None:
+        """Remove the lock, once nothing is left that it is about."""
         if self._lock is not None:
-            os.close(self._lock)
+            companion, descriptor = self._lock
             self._lock = None
+            # Some network file systems remove nothing that is open.
+            os.close(descriptor)
+            _remove(companion)
 
 
 def unused_name(target: Path) -> Path:
@@ -111,17 +129,23 @@ def _sweep(folder: Path) -> None:
     with suppress(OSError):
         for name in os.listdir(folder):
             if name.startswith(beginning):
-                _remove_if_left(folder / name)
+                _remove_if_left(folder / (beginning + name.removeprefix(beginning).removeprefix(_LOCK)))
 
 
 def _remove_if_left(path: Path) -> None:
+    companion = _companion(path)
     try:
-        lock = _lock(path)
+        lock = _lock(companion)
+    except FileNotFoundError:
+        # It is there before the path is, and until that is gone.
+        _remove(path)
+        return
     except OSError:
         # A living process has it, or nobody can tell.
         return
     _remove(path)
     os.close(lock)
+    _remove(companion)
 
 
 def _remove(path: Path) -> None:
@@ -134,7 +158,7 @@ def _remove(path: Path) -> None:
 
 
 def _lock(path: Path) -> int:
-    """Lock a file or folder for as long as the descriptor is open, which is until the process ends.
+    """Lock a file for as long as the descriptor is open, which is until the process ends.
 
     Raises
     ------
@@ -143,15 +167,20 @@ def _lock(path: Path) -> int:
     """
     import fcntl
 
-    # To lock a file, network file systems want it open for writing.
-    writing = os.O_RDONLY if path.is_dir() else os.O_RDWR
-    descriptor = os.open(path, writing | os.O_NOFOLLOW)
+    # Network file systems want it open for writing.
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _companion(path: Path) -> Path:
+    """What is locked instead of a path that has a lockable name."""
+    prefix, seen_by, rest = path.name.split("-", 2)
+    return path.with_name(f"{prefix}-{seen_by}-{_LOCK}{rest}")
 
 
 def _lockable_name(path: Path) -> Path | None:
